@@ -1,0 +1,58 @@
+# How everything is compiled: language, optimisation, warnings, sanitizers, ccache. Targets take it from tcptools_options.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+if(NOT multi_config AND NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
+endif()
+
+# Only a release does without assertions, ours and the standard library's.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g -D_GLIBCXX_ASSERTIONS")
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+
+add_library(tcptools_options INTERFACE)
+target_compile_options(
+  tcptools_options
+  INTERFACE -Wall
+            -Wextra
+            -Wpedantic
+            -Wcast-align
+            -Wcast-qual
+            -Wconversion
+            -Wdeprecated-copy-dtor
+            -Wdouble-promotion
+            -Wextra-semi
+            -Wformat=2
+            -Wimplicit-fallthrough
+            -Wnon-virtual-dtor
+            -Wold-style-cast
+            -Woverloaded-virtual
+            -Wredundant-decls
+            -Wshadow
+            -Wsign-conversion
+            -Wundef
+            -Wunused
+            $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond>
+            $<$<CXX_COMPILER_ID:GNU>:-Wlogical-op>)
+
+set(sanitizers ${TCPTOOLS_SANITIZE})
+if(TCPTOOLS_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    message(FATAL_ERROR "TCPTOOLS_FUZZ needs clang with libFuzzer: use `cmake --preset fuzz`, or set CMAKE_CXX_COMPILER.")
+  endif()
+  list(APPEND sanitizers fuzzer-no-link)
+endif()
+if(sanitizers)
+  list(JOIN sanitizers "," sanitizers)
+  target_compile_options(tcptools_options INTERFACE -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(tcptools_options INTERFACE -fsanitize=${sanitizers})
+endif()

@@ -1,0 +1,40 @@
+# A floor is the static library tcptools_NAME made of src/NAME/*.cpp. One without sources is left out.
+
+# tcptools_floor(NAME [PRIVATE_HEADERS] [ON floor...] [LINKS library...]): stands on other floors and on libraries. With
+# PRIVATE_HEADERS its headers are in src/NAME and included as "NAME/header.hpp", otherwise in include/tcptools/NAME.
+function(tcptools_floor name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "PRIVATE_HEADERS" "" "ON;LINKS")
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
+  if(NOT sources)
+    message(STATUS "The floor ${name} has no sources and is left out")
+    return()
+  endif()
+
+  add_library(tcptools_${name} STATIC ${sources})
+  target_include_directories(tcptools_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include")
+  if(arg_PRIVATE_HEADERS)
+    target_include_directories(tcptools_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
+  endif()
+  list(TRANSFORM arg_ON REPLACE "(.+)" "$<TARGET_NAME_IF_EXISTS:tcptools_\\1>")
+  target_link_libraries(
+    tcptools_${name}
+    PUBLIC ${arg_ON} ${arg_LINKS}
+    PRIVATE tcptools_options)
+  set_target_properties(tcptools_${name} PROPERTIES UNITY_BUILD ${TCPTOOLS_UNITY} UNITY_BUILD_BATCH_SIZE 16)
+endfunction()
+
+# tcptools_program(NAME): the executable made of apps/NAME/*.cpp, its manual page and their installation.
+function(tcptools_program name)
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/apps/${name}/*.cpp")
+  if(NOT sources OR NOT TARGET tcptools_cli)
+    message(STATUS "The program ${name} is left out: no sources in apps/${name} or src/cli")
+    return()
+  endif()
+
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE tcptools_cli tcptools_options)
+  install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  if(EXISTS "${PROJECT_SOURCE_DIR}/docs/${name}.1")
+    install(FILES "${PROJECT_SOURCE_DIR}/docs/${name}.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+  endif()
+endfunction()

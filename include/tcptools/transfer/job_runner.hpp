@@ -1,0 +1,47 @@
+// Carries out a session's jobs on a store. Blocks; run() is called on the worker pool, one batch at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "tcptools/transfer/jobs.hpp"
+#include "tcptools/transfer/store.hpp"
+
+namespace tcptools::transfer {
+
+class job_runner {
+ public:
+  // `where` outlives the runner.
+  explicit job_runner(store& where) noexcept : store_{where} {}
+
+  // The results in the order of the jobs. Everything written is checkpointed when it returns.
+  [[nodiscard]] std::vector<job_result> run(std::span<job> batch);
+
+  // Lets go of every unfinished file; what can be resumed is kept.
+  void close() { files_.clear(); }
+
+ private:
+  void operate(jobs::find& work);
+  void operate(jobs::make& work);
+  void operate(jobs::open& work);
+  void operate(const jobs::claim& work);
+  void operate(const jobs::keep& work);
+  void operate(const jobs::write& work);
+  void operate(const jobs::write_hole& work);
+  void operate(const jobs::commit& work);
+  void operate(const jobs::adopt& work);
+  void operate(const jobs::abandon& work);
+  // Small files of one row of jobs share their directory syncs.
+  void put_all(std::span<job> puts);
+  incoming& file(std::uint32_t id) { return *files_.at(id); }
+  void checkpoint();
+
+  store& store_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<incoming>> files_;
+  std::vector<job_result> results_;
+};
+
+}  // namespace tcptools::transfer

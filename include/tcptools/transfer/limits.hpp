@@ -1,0 +1,54 @@
+// Every bound of the transfer wing in one place. docs/protocol.md gives the same numbers with their reasons.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace tcptools::transfer::limits {
+
+using namespace std::chrono_literals;
+
+// Paths and texts, bytes.
+inline constexpr std::size_t path = 4096;
+inline constexpr std::size_t component = 255;
+inline constexpr std::size_t link_target = 4095;
+inline constexpr std::size_t text = 512;
+
+// Blocks.
+inline constexpr unsigned smallest_block_log2 = 16;
+inline constexpr unsigned largest_block_log2 = 24;
+inline constexpr std::uint64_t blocks_per_file = 1U << 20U;
+inline constexpr std::size_t inline_content = 1U << 16U;   // a file up to this size travels with its offer
+inline constexpr std::uint64_t preferred_blocks = 1U << 14U;  // a sender takes larger blocks to stay below this
+inline constexpr unsigned preferred_block_log2 = 22;          // and past this block size takes more blocks instead
+inline constexpr unsigned stream_block_log2 = 20;
+
+// Frames, bytes of payload.
+inline constexpr std::size_t hello_frame = 4096;
+inline constexpr std::size_t offer_frame = 71'680;
+inline constexpr std::size_t optional_frame = 65'536;
+inline constexpr std::uint32_t digests_per_have = 4096;
+
+// What one connection may have under way.
+inline constexpr std::uint32_t window_before_welcome = 64;
+inline constexpr std::uint32_t open_files_before_welcome = 4;
+inline constexpr std::uint32_t window = 1024;
+inline constexpr std::uint32_t open_files = 16;
+inline constexpr std::uint32_t largest_window = 65'536;
+inline constexpr std::uint32_t largest_open_files = 1024;
+inline constexpr std::size_t unstored_bytes = 4U << 20U;     // received and not yet stored
+inline constexpr std::size_t unsent_answers = 256U << 10U;   // answers for a sender that does not read
+inline constexpr unsigned failed_digests_per_block = 3;
+inline constexpr std::size_t progress_quantum = 16U << 10U;  // bytes of one frame that count as progress
+
+// Waits that no option changes.
+inline constexpr auto hello_wait = 10s;
+inline constexpr auto goodbye_wait = 5s;
+inline constexpr auto compat_quiet_gap = 100ms;
+
+// The compatibility protocol.
+inline constexpr std::size_t compat_header = path + 1 + 20;
+inline constexpr std::uint64_t compat_largest_sent = 2'147'483'647;
+
+}  // namespace tcptools::transfer::limits

@@ -1,0 +1,110 @@
+// Decides the receiver's side of one connection: judges every frame, turns them into jobs for the store and the store's results into
+// answers. No I/O, no clock. docs/protocol.md, "The order of frames".
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "tcptools/base/result.hpp"
+#include "tcptools/transfer/jobs.hpp"
+#include "tcptools/transfer/limits.hpp"
+#include "tcptools/transfer/protocol.hpp"
+#include "tcptools/transfer/receive_file.hpp"
+
+namespace tcptools::transfer {
+
+// How an entry ended, for logs, hooks and counts.
+struct receive_outcome {
+  entry item;
+  std::uint64_t size = 0;
+  std::optional<digest> root;  // of files and streams
+  result<placed> outcome;
+};
+
+class receive_machine {
+ public:
+  struct settings {
+    std::uint32_t window = limits::window;
+    std::uint32_t open_files = limits::open_files;
+    std::uint64_t largest_file = 0;
+  };
+
+  explicit receive_machine(settings chosen) : settings_{chosen} {}
+
+  // Fails with errc::protocol_violation or version_unsupported: tell the sender (ERROR) and close. With errc::cancelled or whatever the sender
+  // said if the frame is an ERROR. `owner` keeps alive what the frame's views point to.
+  [[nodiscard]] result<void> on_frame(frame value, std::shared_ptr<const void> owner);
+  void on_result(const job_result& value);
+  // About once a second: PROGRESS for work that goes on after FINISH.
+  void on_tick();
+
+  // The next jobs, in order; empty if there is nothing to do. One batch at a time: its results first, then the next.
+  [[nodiscard]] std::vector<job> take_jobs();
+  [[nodiscard]] bool has_jobs() const noexcept { return !urgent_.empty() || !background_.empty(); }
+  // Bytes of content that wait in jobs not yet taken.
+  [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }
+
+  // Encoded frames to be sent now.
+  [[nodiscard]] byte_buffer take_answers() { return std::exchange(answers_, {}); }
+  [[nodiscard]] std::size_t answer_bytes() const noexcept { return answers_.size(); }
+  [[nodiscard]] std::vector<receive_outcome> take_outcomes() { return std::exchange(outcomes_, {}); }
+
+  // Said by HELLO; nothing before.
+  [[nodiscard]] const std::optional<session_id>& session() const noexcept { return session_; }
+  // BYE was said by both sides.
+  [[nodiscard]] bool finished() const noexcept { return finished_; }
+  // Nothing can go on here until the sender says something.
+  [[nodiscard]] bool waits_for_sender() const noexcept;
+
+ private:
+  // An entry that is stored in one job, or waits for one: inline and promised files, links, directories.
+  struct simple {
+    // in_job → (outcome); promised: in_job → asked (NEED sent) → in_job; directory: held → in_job
+    enum class state : std::uint8_t { held, in_job, asked };
+
+    entry item;
+    digest content_digest;
+    state now = state::in_job;
+  };
+  using live_entry = std::variant<simple, receive_file>;
+
+  [[nodiscard]] result<void> on_hello(const frames::hello& hello);
+  [[nodiscard]] result<void> on_offer(frames::offer offer, std::shared_ptr<const void> owner);
+  [[nodiscard]] result<void> on_block(const frames::block& block, std::shared_ptr<const void> owner);
+  template <class Event>
+  [[nodiscard]] result<void> on_file_frame(std::uint32_t id, Event event);
+  [[nodiscard]] result<void> on_cancel(const frames::cancel& cancel);
+  [[nodiscard]] result<void> on_bye();
+
+  [[nodiscard]] result<live_entry*> find(std::uint32_t id);
+  [[nodiscard]] receive_file* find_file(std::uint32_t id);
+  void apply(std::uint32_t id, receive_file::step step);
+  void deliver(std::uint32_t id, const result<placed>& outcome);
+  void refuse(std::uint32_t id, const entry& item, const error& why);
+  // Ends an entry: directories that waited for it may be next, and BYE.
+  void end(std::uint32_t id);
+  void release_directories();
+  void push_urgent(job value);
+
+  settings settings_;
+  std::optional<session_id> session_;
+  std::uint32_t last_id_ = 0;
+  std::map<std::uint32_t, live_entry> live_;  // entries without an outcome, by id
+  std::uint32_t open_count_ = 0;              // of these, open files and streams
+  bool sender_said_bye_ = false;
+  bool finished_ = false;
+
+  std::deque<job> urgent_;
+  std::deque<job> background_;
+  std::size_t waiting_bytes_ = 0;
+  byte_buffer answers_;
+  std::vector<receive_outcome> outcomes_;
+  std::map<std::uint32_t, std::uint64_t> reported_;  // what PROGRESS said last, by id
+};
+
+}  // namespace tcptools::transfer

@@ -1,0 +1,71 @@
+// Decides, on the sender's side, what of one open file is read, sent and kept. No I/O, no clock. docs/protocol.md, "ACCEPT, HAVE" and
+// "BLOCK, HOLE, KEEP, NEED".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "tcptools/base/result.hpp"
+#include "tcptools/transfer/block_map.hpp"
+#include "tcptools/transfer/protocol.hpp"
+
+namespace tcptools::transfer {
+
+// The digests of a source file as far as it was read. Outlives a connection, so that nothing is read twice to be compared.
+using known_digests = paged_row<std::optional<digest>>;
+
+class send_file {
+ public:
+  enum class verdict : std::uint8_t { send, keep, changed };
+
+  send_file(block_layout layout, std::shared_ptr<known_digests> known) : layout_{layout}, known_{std::move(known)} {}
+
+  // Events from the receiver; errc::protocol_violation where it broke the rules.
+  [[nodiscard]] result<void> on_accept(const frames::accept& accept);
+  [[nodiscard]] result<void> on_have(const frames::have& have);
+  [[nodiscard]] result<void> on_need(const frames::need& need);
+
+  // The next blocks to read, at most `most` in a row; nothing while the receiver's HAVE is awaited or when all were read.
+  // What was asked for again comes first, then what the receiver cannot have, then what must be compared.
+  [[nodiscard]] std::optional<frames::block_run> next_read(std::uint64_t most);
+
+  // A block of a run from next_read() was read: send it, or keep it (keeps() will say so), or the source changed since it was read before.
+  [[nodiscard]] verdict on_read(std::uint64_t index, const digest& content);
+  // Blocks of such a run that are a hole; they are sent as HOLE.
+  void on_hole(frames::block_run blocks);
+
+  // KEEP runs not yet taken.
+  [[nodiscard]] std::vector<frames::block_run> take_keeps();
+
+  // Every block was sent or kept, and FINISH has not been sent.
+  [[nodiscard]] bool ready_to_finish() const noexcept;
+  // FINISH is sent; the row's root.
+  [[nodiscard]] digest finish();
+
+  [[nodiscard]] const block_layout& layout() const noexcept { return layout_; }
+
+ private:
+  // Skips blocks whose digest is known and equal to what the receiver has.
+  void skip_known();
+  void keep(std::uint64_t index);
+
+  block_layout layout_;
+  std::shared_ptr<known_digests> known_;
+  bool accepted_ = false;
+  bool finished_ = false;
+  std::uint64_t checked_ = 0;
+  std::uint64_t next_missing_ = 0;  // from checked_ to the end: the receiver has nothing there
+  std::uint64_t next_compare_ = 0;  // from 0 to have_end_
+  std::uint64_t have_end_ = 0;      // HAVE has covered the blocks before
+  std::uint64_t being_read_ = 0;
+  paged_row<std::optional<digest>> claims_;
+  digest_row row_;
+  std::set<std::uint64_t> needed_;        // asked for again and not yet read
+  std::set<std::uint64_t> being_resent_;  // of the blocks being read, those that were asked for again
+  std::vector<frames::block_run> keeps_;
+};
+
+}  // namespace tcptools::transfer

@@ -1,0 +1,283 @@
+#include <algorithm>
+#include <string>
+
+#include "tcptools/base/text.hpp"
+#include "tcptools/transfer/limits.hpp"
+#include "tcptools/transfer/protocol.hpp"
+
+namespace tcptools::transfer {
+namespace {
+
+using frames::type;
+
+constexpr std::uint8_t first_optional_type = 0x80;
+constexpr std::uint8_t offer_inline = 0x01;
+constexpr std::uint8_t offer_promised = 0x02;
+constexpr std::size_t offer_fixed = 4 + 1 + 1 + 2 + 8 + 4 + 8 + 8 + 2;
+constexpr std::size_t block_fixed = 4 + 8 + 16;
+constexpr std::size_t run_size = 4 + 8 + 8;
+
+// The table of "Preface and frames": the payload's least and greatest length, and the flags that may be set.
+struct rule {
+  const char* name;
+  std::size_t least;
+  std::size_t most;
+  std::uint8_t flags;
+};
+
+const rule* rule_of(std::uint8_t kind) noexcept {
+  static constexpr rule hello{"HELLO", 20, limits::hello_frame, 0};
+  static constexpr rule offer{"OFFER", offer_fixed + 1, limits::offer_frame, offer_inline | offer_promised};
+  static constexpr rule block{"BLOCK", block_fixed + 1, block_fixed + (std::size_t{1} << limits::largest_block_log2), 0};
+  static constexpr rule hole{"HOLE", run_size, run_size, 0};
+  static constexpr rule keep{"KEEP", run_size, run_size, 0};
+  static constexpr rule finish{"FINISH", 28, 28, 0};
+  static constexpr rule cancel{"CANCEL", 6, 6 + limits::text, 0};
+  static constexpr rule bye{"BYE", 0, 0, 0};
+  static constexpr rule error{"ERROR", 2, 2 + limits::text, 0};
+  static constexpr rule welcome{"WELCOME", 18, limits::hello_frame, 0};
+  static constexpr rule accept{"ACCEPT", 12, 12, 0};
+  static constexpr rule have{"HAVE", 16, 16 + 16 * std::size_t{limits::digests_per_have}, 1};
+  static constexpr rule need{"NEED", run_size, run_size, 0};
+  static constexpr rule delivered{"DELIVERED", 4, 4 + limits::path, 1};
+  static constexpr rule refuse{"REFUSE", 6, 6 + limits::text, 0};
+  static constexpr rule progress{"PROGRESS", 12, 12, 0};
+  static constexpr rule optional{"optional frame", 0, limits::optional_frame, 0xFF};
+  switch (static_cast<type>(kind)) {
+    case type::hello: return &hello;
+    case type::offer: return &offer;
+    case type::block: return &block;
+    case type::hole: return &hole;
+    case type::keep: return &keep;
+    case type::finish: return &finish;
+    case type::cancel: return &cancel;
+    case type::bye: return &bye;
+    case type::error: return &error;
+    case type::welcome: return &welcome;
+    case type::accept: return &accept;
+    case type::have: return &have;
+    case type::need: return &need;
+    case type::delivered: return &delivered;
+    case type::refuse: return &refuse;
+    case type::progress: return &progress;
+  }
+  return kind >= first_optional_type ? &optional : nullptr;
+}
+
+error violation(std::string text) { return error{errc::protocol_violation, std::move(text)}; }
+
+digest read_digest(byte_reader& in) noexcept {
+  digest value;
+  const byte_view bytes = in.bytes(value.bytes.size());
+  std::copy(bytes.begin(), bytes.end(), value.bytes.begin());
+  return value;
+}
+
+// A run's fields are in range of some file; whether of this one, the machines know.
+frames::block_run read_run(byte_reader& in) noexcept {
+  const std::uint64_t first = in.u64();
+  return {first, in.u64()};
+}
+
+bool plausible(frames::block_run blocks) noexcept {
+  return blocks.count > 0 && blocks.count <= limits::blocks_per_file && blocks.first < limits::blocks_per_file &&
+         blocks.first + blocks.count <= limits::blocks_per_file;
+}
+
+result<frame> of_run(type kind, byte_reader& in) {
+  const std::uint32_t id = in.u32();
+  const frames::block_run blocks = read_run(in);
+  if (!plausible(blocks)) return violation("a run of blocks that no file has");
+  if (kind == type::hole) return frame{frames::hole{id, blocks}};
+  if (kind == type::keep) return frame{frames::keep{id, blocks}};
+  return frame{frames::need{id, blocks}};
+}
+
+bool extensions_known(byte_reader& in) noexcept {
+  while (in.ok() && in.remaining() > 0) {
+    const std::uint16_t kind = in.u16();
+    in.bytes(in.u16());
+    if (kind >= 0x8000U) return false;
+  }
+  return true;
+}
+
+result<frame> of_hello(byte_reader& in) {
+  frames::hello hello;
+  hello.lowest_version = in.u16();
+  hello.highest_version = in.u16();
+  const byte_view session = in.bytes(hello.session.size());
+  std::copy(session.begin(), session.end(), hello.session.begin());
+  if (hello.lowest_version == 0 || hello.lowest_version > hello.highest_version) return violation("HELLO without a version");
+  if (!extensions_known(in)) return error{errc::version_unsupported, "an extension this version does not know is required"};
+  if (!in.complete()) return violation("HELLO with cut extensions");
+  return frame{hello};
+}
+
+result<frame> of_welcome(byte_reader& in) {
+  frames::welcome welcome;
+  welcome.version = in.u16();
+  welcome.window = in.u32();
+  welcome.open_files = in.u32();
+  welcome.largest_file = in.u64();
+  const bool sane = welcome.window > 0 && welcome.window <= limits::largest_window && welcome.open_files > 0 &&
+                    welcome.open_files <= limits::largest_open_files;
+  if (!sane) return violation("WELCOME with a window out of range");
+  if (!extensions_known(in)) return error{errc::version_unsupported, "an extension this version does not know is required"};
+  if (!in.complete()) return violation("WELCOME with cut extensions");
+  return frame{welcome};
+}
+
+// The rules that hold for an entry whatever it is for: field by field, then what its kind allows.
+bool fields_allowed(const entry& item) noexcept {
+  if (item.mode > 0777U || item.modified.nanoseconds >= 1'000'000'000U) return false;
+  const bool blocks = item.block_log2 >= limits::smallest_block_log2 && item.block_log2 <= limits::largest_block_log2;
+  switch (item.kind) {
+    case entry_kind::file: return blocks && item.size != unknown_size && item.allocated <= item.size;
+    case entry_kind::stream: return blocks && item.size == unknown_size;
+    case entry_kind::directory:
+    case entry_kind::symlink: return item.block_log2 == 0 && item.size == 0 && item.allocated == 0;
+  }
+  return false;
+}
+
+result<frame> of_offer(byte_reader& in, std::uint8_t flags) {
+  frames::offer offer;
+  entry& item = offer.item;
+  offer.id = in.u32();
+  item.kind = static_cast<entry_kind>(in.u8());
+  item.block_log2 = in.u8();
+  item.mode = in.u16();
+  item.modified.seconds = static_cast<std::int64_t>(in.u64());
+  item.modified.nanoseconds = in.u32();
+  item.size = in.u64();
+  item.allocated = in.u64();
+  item.path = in.text(in.u16());
+  if (!in.ok() || item.path.empty() || item.path.size() > limits::path) return violation("OFFER with a path of a wrong length");
+  if (!fields_allowed(item)) return violation("OFFER with fields out of range");
+  if (item.kind == entry_kind::file && block_layout{item.size, item.block_log2}.count() > limits::blocks_per_file) {
+    return violation("OFFER of a file of too many blocks");
+  }
+  if (flags != 0) {
+    if (item.kind != entry_kind::file) return violation("OFFER with content for something that is not a file");
+    if (item.size > limits::inline_content) return violation("OFFER with too much content");
+    if (flags == (offer_inline | offer_promised)) return violation("OFFER with both content and a promise of it");
+    if (flags == offer_promised && item.size == 0) return violation("OFFER that promises nothing");
+    const digest content_digest = read_digest(in);
+    if (flags == offer_promised) {
+      offer.body = frames::promised{content_digest};
+    } else {
+      offer.body = frames::inlined{content_digest, in.bytes(static_cast<std::size_t>(item.size))};
+    }
+  } else if (item.kind == entry_kind::symlink) {
+    item.target = as_text(in.rest());
+    if (item.target.empty() || item.target.size() > limits::link_target) return violation("OFFER of a link without a target");
+  } else if (item.kind == entry_kind::file && item.size == 0) {
+    return violation("OFFER of an empty file without its content");
+  }
+  if (!in.complete()) return violation("OFFER of a wrong length");
+  return frame{std::move(offer)};
+}
+
+result<frame> of_block(byte_reader& in) {
+  frames::block block;
+  block.id = in.u32();
+  block.index = in.u64();
+  block.content_digest = read_digest(in);
+  block.data = in.rest();
+  if (block.index >= limits::blocks_per_file) return violation("BLOCK with an index that no file has");
+  return frame{block};
+}
+
+result<frame> of_have(byte_reader& in, bool present) {
+  frames::have have;
+  have.id = in.u32();
+  have.blocks.first = in.u64();
+  have.blocks.count = in.u32();
+  if (!plausible(have.blocks)) return violation("HAVE for a run of blocks that no file has");
+  if (present) {
+    if (in.remaining() != have.blocks.count * sizeof(digest::bytes)) return violation("HAVE of a wrong length");
+    have.digests.reserve(have.blocks.count);
+    for (std::uint64_t i = 0; i < have.blocks.count; ++i) have.digests.push_back(read_digest(in));
+  }
+  if (!in.complete()) return violation("HAVE of a wrong length");
+  return frame{std::move(have)};
+}
+
+template <class Reason>
+result<frame> of_reason(byte_reader& in) {
+  Reason reason;
+  if constexpr (requires { reason.id; }) reason.id = in.u32();
+  reason.code = static_cast<wire_code>(in.u16());
+  reason.text = as_text(in.rest());
+  if (!is_utf8(reason.text)) return violation("a text that is not UTF-8");
+  return frame{std::move(reason)};
+}
+
+result<frame> of_payload(std::uint8_t kind, std::uint8_t flags, byte_view payload) {
+  byte_reader in{payload};
+  switch (static_cast<type>(kind)) {
+    case type::hello: return of_hello(in);
+    case type::welcome: return of_welcome(in);
+    case type::offer: return of_offer(in, flags);
+    case type::block: return of_block(in);
+    case type::hole:
+    case type::keep:
+    case type::need: return of_run(static_cast<type>(kind), in);
+    case type::finish: {
+      const std::uint32_t id = in.u32();
+      const std::uint64_t size = in.u64();
+      return frame{frames::finish{id, size, read_digest(in)}};
+    }
+    case type::accept: {
+      const std::uint32_t id = in.u32();
+      return frame{frames::accept{id, in.u64()}};
+    }
+    case type::have: return of_have(in, flags != 0);
+    case type::delivered: {
+      const std::uint32_t id = in.u32();
+      std::string path{as_text(in.rest())};
+      if (!is_utf8(path)) return violation("a path that is not UTF-8");
+      return frame{frames::delivered{id, flags != 0, std::move(path)}};
+    }
+    case type::progress: {
+      const std::uint32_t id = in.u32();
+      return frame{frames::progress{id, in.u64()}};
+    }
+    case type::refuse: return of_reason<frames::refuse>(in);
+    case type::cancel: return of_reason<frames::cancel>(in);
+    case type::error: return of_reason<frames::error>(in);
+    case type::bye: return frame{frames::bye{}};
+  }
+  return frame{frames::unknown{}};
+}
+
+}  // namespace
+
+result<decoded> decode(byte_view in) {
+  if (in.empty()) return decoded{std::nullopt, frame_header_size};
+  const auto kind = std::to_integer<std::uint8_t>(in[0]);
+  const rule* const known = rule_of(kind);
+  if (known == nullptr) return violation("a frame of the unknown type " + std::to_string(kind));
+  if (in.size() < frame_header_size) return decoded{std::nullopt, frame_header_size};
+
+  byte_reader header{in.first(frame_header_size)};
+  header.u8();
+  const std::uint8_t flags = header.u8();
+  const std::uint16_t reserved = header.u16();
+  const std::size_t length = header.u32();
+  if (length < known->least || length > known->most) {
+    return violation(std::string{known->name} + " with " + std::to_string(length) + " bytes");
+  }
+  if ((flags & ~known->flags) != 0 || (reserved != 0 && kind < first_optional_type)) {
+    return violation(std::string{known->name} + " with reserved bits set");
+  }
+  const std::size_t size = frame_header_size + length;
+  if (in.size() < size) return decoded{std::nullopt, size};
+
+  result<frame> value = of_payload(kind, flags, in.subspan(frame_header_size, length));
+  if (!value) return std::move(value).error();
+  return decoded{std::move(*value), size};
+}
+
+}  // namespace tcptools::transfer

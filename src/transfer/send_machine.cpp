@@ -1,0 +1,244 @@
+#include "tcptools/transfer/send_machine.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "tcptools/base/text.hpp"
+
+namespace tcptools::transfer {
+namespace {
+
+error violation(const char* what) { return error{errc::protocol_violation, what}; }
+
+error said(wire_code code, const std::string& text) { return error{from_wire(code), visible(text)}; }
+
+}  // namespace
+
+send_machine::send_machine(session_id session) {
+  const byte_view start = preface();
+  frames_.assign(start.begin(), start.end());
+  encode(frames::hello{protocol_version, protocol_version, session}, frames_);
+}
+
+result<void> send_machine::on_frame(const frame& value) {
+  if (const auto* failed = std::get_if<frames::error>(&value)) return said(failed->code, failed->text);
+  if (const auto* welcome = std::get_if<frames::welcome>(&value)) return on_welcome(*welcome);
+  if (!welcomed_) return violation("the first frame is not WELCOME");
+  if (std::holds_alternative<frames::unknown>(value)) return {};
+  if (const auto* progress = std::get_if<frames::progress>(&value)) {
+    const result<live_entry*> live = find(progress->id);
+    if (!live) return live.error();
+    if (*live == nullptr || progress->bytes <= (*live)->worked) return {};
+    (*live)->worked = progress->bytes;
+    ++progress_;
+    return {};
+  }
+  ++progress_;
+  if (const auto* accept = std::get_if<frames::accept>(&value)) return on_accept(*accept);
+  if (const auto* need = std::get_if<frames::need>(&value)) return on_need(*need);
+  if (const auto* delivered = std::get_if<frames::delivered>(&value)) return on_delivered(*delivered);
+  if (const auto* have = std::get_if<frames::have>(&value)) {
+    const result<live_entry*> live = find(have->id);
+    if (!live) return live.error();
+    if (*live == nullptr) return {};
+    if (!(*live)->file) return violation("HAVE for an entry that has no blocks");
+    return (*live)->file->on_have(*have);
+  }
+  if (const auto* refuse = std::get_if<frames::refuse>(&value)) {
+    const result<live_entry*> live = find(refuse->id);
+    if (!live) return live.error();
+    if (*live != nullptr) end(refuse->id, said(refuse->code, refuse->text));
+    return {};
+  }
+  if (std::holds_alternative<frames::bye>(value)) {
+    if (!said_bye_ || !live_.empty()) return violation("BYE before the last outcome");
+    finished_ = true;
+    return {};
+  }
+  return violation("a frame that only a sender sends");
+}
+
+result<void> send_machine::on_welcome(const frames::welcome& welcome) {
+  if (welcomed_) return violation("WELCOME said twice");
+  if (welcome.version != protocol_version) return error{errc::version_unsupported, "the receiver chose a version that was not offered"};
+  welcomed_ = true;
+  ++progress_;
+  window_ = welcome.window;
+  open_files_ = welcome.open_files;
+  return {};
+}
+
+result<send_machine::live_entry*> send_machine::find(std::uint32_t id) {
+  if (id == 0 || id > last_id_) return violation("an answer for an entry that was never offered");
+  return find_live(id);
+}
+
+send_machine::live_entry* send_machine::find_live(std::uint32_t id) {
+  const auto found = live_.find(id);
+  return found == live_.end() ? nullptr : &found->second;
+}
+
+const source_item* send_machine::find_item(std::uint32_t id) const {
+  const auto found = live_.find(id);
+  return found == live_.end() ? nullptr : &found->second.item.what;
+}
+
+result<void> send_machine::on_accept(const frames::accept& accept) {
+  const result<live_entry*> live = find(accept.id);
+  if (!live) return live.error();
+  if (*live == nullptr) return {};
+  live_entry& one = **live;
+  if (one.form != offer_form::open) return violation("ACCEPT of an entry that was not open");
+  if (one.file) return one.file->on_accept(accept);
+  if (one.stream_accepted || accept.checked != 0) return violation("ACCEPT said twice, or of blocks of a stream");
+  one.stream_accepted = true;
+  return {};
+}
+
+result<void> send_machine::on_need(const frames::need& need) {
+  const result<live_entry*> live = find(need.id);
+  if (!live) return live.error();
+  if (*live == nullptr) return {};
+  live_entry& one = **live;
+  if (one.form == offer_form::promised && !one.file) {
+    promise_ = false;
+    auto known = std::make_shared<known_digests>();
+    known->set(0, one.promise);
+    one.file.emplace(block_layout{one.item.what.item.size, limits::smallest_block_log2}, std::move(known));
+    return one.file->on_accept({need.id, 0});
+  }
+  if (!one.file) return violation("NEED for an entry that has no blocks");
+  return one.file->on_need(need);
+}
+
+result<void> send_machine::on_delivered(const frames::delivered& delivered) {
+  const result<live_entry*> live = find(delivered.id);
+  if (!live) return live.error();
+  if (*live == nullptr) return {};
+  const live_entry& one = **live;
+  const bool was_small = one.form == offer_form::with_content || one.form == offer_form::promised;
+  if (was_small) promise_ = delivered.unchanged;
+  if (one.form == offer_form::open && !one.finished) return violation("DELIVERED before FINISH");
+  const std::string& path = delivered.path.empty() ? one.item.what.item.path : delivered.path;
+  end(delivered.id, sent{visible(path), delivered.unchanged});
+  return {};
+}
+
+void send_machine::end(std::uint32_t id, result<sent> outcome) {
+  const auto found = live_.find(id);
+  if (found->second.form == offer_form::open) --open_count_;
+  outcomes_.push_back({std::move(found->second.item.what), std::move(outcome)});
+  live_.erase(found);
+}
+
+void send_machine::cancel(std::uint32_t id, const error& why) {
+  encode(frames::cancel{id, to_wire(why.code()), why.text()}, frames_);
+  end(id, why);
+}
+
+offer_form send_machine::form_for(const entry& item) const noexcept {
+  if (item.kind == entry_kind::directory || item.kind == entry_kind::symlink) return offer_form::bare;
+  if (item.kind == entry_kind::stream || item.size > limits::inline_content) return offer_form::open;
+  return promise_ && item.size > 0 ? offer_form::promised : offer_form::with_content;
+}
+
+bool send_machine::may_offer(offer_form form) const noexcept {
+  return live_.size() < window_ && (form != offer_form::open || open_count_ < open_files_);
+}
+
+std::uint32_t send_machine::offer(send_item item, offer_form form, const digest& content_digest, byte_view content) {
+  const std::uint32_t id = ++last_id_;
+  frames::offer offered{id, item.what.item, {}};
+  if (form == offer_form::with_content) offered.body = frames::inlined{content_digest, content};
+  if (form == offer_form::promised) offered.body = frames::promised{content_digest};
+  encode(offered, frames_);
+
+  live_entry& one = live_[id];
+  one.form = form;
+  one.promise = content_digest;
+  if (form == offer_form::open) ++open_count_;
+  if (form == offer_form::open && item.what.item.kind == entry_kind::file) {
+    if (!item.known) item.known = std::make_shared<known_digests>();
+    one.file.emplace(block_layout{item.what.item.size, item.what.item.block_log2}, item.known);
+  }
+  one.item = std::move(item);
+  return id;
+}
+
+void send_machine::no_more_offers() {
+  if (said_bye_) return;
+  said_bye_ = true;
+  encode(frames::bye{}, frames_);
+}
+
+std::optional<send_task> send_machine::next(std::size_t most_bytes) {
+  for (auto& [id, one] : live_) {
+    if (one.stream_accepted && !one.read_whole) return tasks::read_stream{id};
+    if (!one.file) continue;
+    const std::size_t block = one.file->layout().block_size();
+    const auto run = one.file->next_read(std::max<std::uint64_t>(1, most_bytes / block));
+    for (const frames::block_run& kept : one.file->take_keeps()) encode(frames::keep{id, kept}, frames_);
+    if (run) return tasks::read{id, *run};
+    if (one.form == offer_form::open && one.file->ready_to_finish() && !one.read_whole) {
+      one.read_whole = true;
+      return tasks::check{id};
+    }
+  }
+  return std::nullopt;
+}
+
+bool send_machine::on_read(std::uint32_t id, std::uint64_t index, const digest& content) {
+  live_entry* const one = find_live(id);
+  if (one == nullptr) return false;
+  const send_file::verdict verdict = one->file->on_read(index, content);
+  if (verdict == send_file::verdict::changed) {
+    cancel(id, error{errc::source_changed, "it changed while it was sent"});
+    return false;
+  }
+  for (const frames::block_run& kept : one->file->take_keeps()) encode(frames::keep{id, kept}, frames_);
+  return verdict == send_file::verdict::send;
+}
+
+void send_machine::on_hole(std::uint32_t id, frames::block_run blocks) {
+  live_entry* const one = find_live(id);
+  if (one == nullptr) return;
+  one->file->on_hole(blocks);
+  encode(frames::hole{id, blocks}, frames_);
+}
+
+void send_machine::on_read_failed(std::uint32_t id, const error& why) {
+  if (find_live(id) != nullptr) cancel(id, why);
+}
+
+void send_machine::on_checked(std::uint32_t id, const result<void>& unchanged) {
+  live_entry* const one = find_live(id);
+  if (one == nullptr) return;
+  if (!unchanged) return cancel(id, unchanged.error());
+  one->finished = true;
+  encode(frames::finish{id, one->item.what.item.size, one->file->finish()}, frames_);
+}
+
+void send_machine::on_stream_read(std::uint32_t id, std::uint64_t index, const digest& content) {
+  live_entry* const one = find_live(id);
+  if (one == nullptr) return;
+  one->item.consumed = true;
+  one->stream_row.set(index, content);
+}
+
+void send_machine::on_stream_end(std::uint32_t id, std::uint64_t size) {
+  live_entry* const one = find_live(id);
+  if (one == nullptr) return;
+  one->item.consumed = true;
+  one->read_whole = one->finished = true;
+  const block_layout layout{size, one->item.what.item.block_log2};
+  encode(frames::finish{id, size, one->stream_row.root(layout)}, frames_);
+}
+
+std::vector<send_item> send_machine::take_unfinished() {
+  std::vector<send_item> unfinished;
+  for (auto& [id, one] : live_) unfinished.push_back(std::move(one.item));
+  live_.clear();
+  return unfinished;
+}
+
+}  // namespace tcptools::transfer
