@@ -34,6 +34,10 @@ mark_as_advanced(ASIO_INCLUDE_DIR)
 add_library(asio::asio INTERFACE IMPORTED)
 target_include_directories(asio::asio SYSTEM INTERFACE "${ASIO_INCLUDE_DIR}")
 target_compile_definitions(asio::asio INTERFACE ASIO_STANDALONE ASIO_SEPARATE_COMPILATION ASIO_NO_DEPRECATED)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  # Asio before 1.23 looks for the coroutines of the technical specification only.
+  target_compile_definitions(asio::asio INTERFACE ASIO_HAS_CO_AWAIT=1 ASIO_HAS_STD_COROUTINE=1)
+endif()
 
 if(TCPTOOLS_TESTS OR TCPTOOLS_FUZZ)
   tcptools_find(Python3 python3 COMPONENTS Interpreter)

@@ -20,7 +20,6 @@ function(tcptools_floor name)
     tcptools_${name}
     PUBLIC ${arg_ON} ${arg_LINKS}
     PRIVATE tcptools_options)
-  set_target_properties(tcptools_${name} PROPERTIES UNITY_BUILD ${TCPTOOLS_UNITY} UNITY_BUILD_BATCH_SIZE 16)
 endfunction()
 
 # tcptools_program(NAME): the executable made of apps/NAME/*.cpp, its manual page and their installation.

@@ -43,8 +43,8 @@ LIBRARIES = {
 # no I/O, no clock, and nothing of their own floor that is not such a room.
 QUIET_ROOMS = {
     "transfer": [
-        "*protocol*", "*_machine*", "*_format*", "block_map", "digest", "entry", "jobs", "limits", "receive_file",
-        "safe_path", "send_file", "source", "store",
+        "*protocol*", "*_machine*", "*_format*", "block_map", "digest", "entry", "glob", "jobs", "limits", "receive_file",
+        "retry_policy", "safe_path", "send_file", "source", "store",
     ],
     "chat": ["*protocol*", "*_machine*", "*_format*", "limits", "room_log"],
 }

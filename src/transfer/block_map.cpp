@@ -1,43 +1,39 @@
 #include "tcptools/transfer/block_map.hpp"
 
-#include <iterator>
+#include <algorithm>
 
 namespace tcptools::transfer {
+namespace {
 
-bool run_set::insert(frames::block_run blocks) {
+// The row is digested in pieces of this many digests: one by one would cost more than the digests themselves.
+constexpr std::size_t digests_per_piece = 256;
+
+}  // namespace
+
+bool block_set::insert(frames::block_run blocks) {
   if (blocks.count == 0) return true;
-  const auto after = runs_.lower_bound(blocks.first);
-  const std::uint64_t end = blocks.first + blocks.count;
-  if (after != runs_.end() && after->first < end) return false;
-  const auto before = after == runs_.begin() ? runs_.end() : std::prev(after);
-  if (before != runs_.end() && before->first + before->second > blocks.first) return false;
-
-  count_ += blocks.count;
-  const bool touches_after = after != runs_.end() && after->first == end;
-  if (touches_after) {
-    blocks.count += after->second;
-    runs_.erase(after);
+  const auto first = static_cast<std::ptrdiff_t>(blocks.first);
+  const auto end = first + static_cast<std::ptrdiff_t>(blocks.count);
+  const auto size = static_cast<std::ptrdiff_t>(bits_.size());
+  const auto begin = bits_.begin();
+  if (first < size && std::find(begin + first, begin + std::min(end, size), true) != begin + std::min(end, size)) {
+    return false;
   }
-  if (before != runs_.end() && before->first + before->second == blocks.first) {
-    before->second += blocks.count;
-  } else {
-    runs_.emplace(blocks.first, blocks.count);
-  }
+  if (end > size) bits_.resize(static_cast<std::size_t>(end));
+  std::fill(bits_.begin() + first, bits_.begin() + end, true);
   return true;
-}
-
-bool run_set::contains(std::uint64_t index) const {
-  const auto after = runs_.upper_bound(index);
-  if (after == runs_.begin()) return false;
-  const auto run = std::prev(after);
-  return index < run->first + run->second;
 }
 
 digest digest_row::root(const block_layout& layout) const {
   running_digest running;
-  for (std::uint64_t index = 0; index < layout.count(); ++index) {
-    const digest value = zeros_.contains(index) ? digest_of_zeros(layout.length(index)) : digests_.get(index);
-    running.update(value.bytes);
+  std::vector<digest> piece;
+  piece.reserve(digests_per_piece);
+  const std::uint64_t count = layout.count();
+  for (std::uint64_t index = 0; index < count; ++index) {
+    piece.push_back(zeros_.contains(index) ? digest_of_zeros(layout.length(index)) : digests_.get(index));
+    if (piece.size() < digests_per_piece && index + 1 < count) continue;
+    running.update(std::as_bytes(std::span{piece}));
+    piece.clear();
   }
   return running.value();
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "tcptools/base/text.hpp"
@@ -13,55 +14,45 @@ using frames::type;
 constexpr std::uint8_t first_optional_type = 0x80;
 constexpr std::uint8_t offer_inline = 0x01;
 constexpr std::uint8_t offer_promised = 0x02;
+constexpr std::uint8_t have_present = 0x01;
+constexpr std::uint8_t delivered_unchanged = 0x01;
 constexpr std::size_t offer_fixed = 4 + 1 + 1 + 2 + 8 + 4 + 8 + 8 + 2;
 constexpr std::size_t block_fixed = 4 + 8 + 16;
 constexpr std::size_t run_size = 4 + 8 + 8;
 
 // The table of "Preface and frames": the payload's least and greatest length, and the flags that may be set.
 struct rule {
+  type kind;
   const char* name;
   std::size_t least;
   std::size_t most;
   std::uint8_t flags;
 };
 
+constexpr std::array rules{
+    rule{type::hello, "HELLO", 20, limits::hello_frame, 0},
+    rule{type::offer, "OFFER", offer_fixed + 1, limits::offer_frame, offer_inline | offer_promised},
+    rule{type::block, "BLOCK", block_fixed + 1, block_fixed + (std::size_t{1} << limits::largest_block_log2), 0},
+    rule{type::hole, "HOLE", run_size, run_size, 0},
+    rule{type::keep, "KEEP", run_size, run_size, 0},
+    rule{type::finish, "FINISH", 28, 28, 0},
+    rule{type::cancel, "CANCEL", 6, 6 + limits::text, 0},
+    rule{type::bye, "BYE", 0, 0, 0},
+    rule{type::error, "ERROR", 2, 2 + limits::text, 0},
+    rule{type::welcome, "WELCOME", 18, limits::hello_frame, 0},
+    rule{type::accept, "ACCEPT", 12, 12, 0},
+    rule{type::have, "HAVE", 16, 16 + 16 * std::size_t{limits::digests_per_have}, have_present},
+    rule{type::need, "NEED", run_size, run_size, 0},
+    rule{type::delivered, "DELIVERED", 4, 4 + limits::path, delivered_unchanged},
+    rule{type::refuse, "REFUSE", 6, 6 + limits::text, 0},
+    rule{type::progress, "PROGRESS", 12, 12, 0},
+};
+
 const rule* rule_of(std::uint8_t kind) noexcept {
-  static constexpr rule hello{"HELLO", 20, limits::hello_frame, 0};
-  static constexpr rule offer{"OFFER", offer_fixed + 1, limits::offer_frame, offer_inline | offer_promised};
-  static constexpr rule block{"BLOCK", block_fixed + 1, block_fixed + (std::size_t{1} << limits::largest_block_log2), 0};
-  static constexpr rule hole{"HOLE", run_size, run_size, 0};
-  static constexpr rule keep{"KEEP", run_size, run_size, 0};
-  static constexpr rule finish{"FINISH", 28, 28, 0};
-  static constexpr rule cancel{"CANCEL", 6, 6 + limits::text, 0};
-  static constexpr rule bye{"BYE", 0, 0, 0};
-  static constexpr rule error{"ERROR", 2, 2 + limits::text, 0};
-  static constexpr rule welcome{"WELCOME", 18, limits::hello_frame, 0};
-  static constexpr rule accept{"ACCEPT", 12, 12, 0};
-  static constexpr rule have{"HAVE", 16, 16 + 16 * std::size_t{limits::digests_per_have}, 1};
-  static constexpr rule need{"NEED", run_size, run_size, 0};
-  static constexpr rule delivered{"DELIVERED", 4, 4 + limits::path, 1};
-  static constexpr rule refuse{"REFUSE", 6, 6 + limits::text, 0};
-  static constexpr rule progress{"PROGRESS", 12, 12, 0};
-  static constexpr rule optional{"optional frame", 0, limits::optional_frame, 0xFF};
-  switch (static_cast<type>(kind)) {
-    case type::hello: return &hello;
-    case type::offer: return &offer;
-    case type::block: return &block;
-    case type::hole: return &hole;
-    case type::keep: return &keep;
-    case type::finish: return &finish;
-    case type::cancel: return &cancel;
-    case type::bye: return &bye;
-    case type::error: return &error;
-    case type::welcome: return &welcome;
-    case type::accept: return &accept;
-    case type::have: return &have;
-    case type::need: return &need;
-    case type::delivered: return &delivered;
-    case type::refuse: return &refuse;
-    case type::progress: return &progress;
-  }
-  return kind >= first_optional_type ? &optional : nullptr;
+  static constexpr rule optional{type{first_optional_type}, "an optional frame", 0, limits::optional_frame, 0xFF};
+  if (kind >= first_optional_type) return &optional;
+  const auto found = std::ranges::find(rules, static_cast<type>(kind), &rule::kind);
+  return found == rules.end() ? nullptr : &*found;
 }
 
 error violation(std::string text) { return error{errc::protocol_violation, std::move(text)}; }
@@ -108,8 +99,10 @@ result<frame> of_hello(byte_reader& in) {
   hello.highest_version = in.u16();
   const byte_view session = in.bytes(hello.session.size());
   std::copy(session.begin(), session.end(), hello.session.begin());
-  if (hello.lowest_version == 0 || hello.lowest_version > hello.highest_version) return violation("HELLO without a version");
-  if (!extensions_known(in)) return error{errc::version_unsupported, "an extension this version does not know is required"};
+  if (hello.lowest_version == 0 || hello.lowest_version > hello.highest_version)
+    return violation("HELLO without a version");
+  if (!extensions_known(in))
+    return error{errc::version_unsupported, "an extension this version does not know is required"};
   if (!in.complete()) return violation("HELLO with cut extensions");
   return frame{hello};
 }
@@ -123,7 +116,8 @@ result<frame> of_welcome(byte_reader& in) {
   const bool sane = welcome.window > 0 && welcome.window <= limits::largest_window && welcome.open_files > 0 &&
                     welcome.open_files <= limits::largest_open_files;
   if (!sane) return violation("WELCOME with a window out of range");
-  if (!extensions_known(in)) return error{errc::version_unsupported, "an extension this version does not know is required"};
+  if (!extensions_known(in))
+    return error{errc::version_unsupported, "an extension this version does not know is required"};
   if (!in.complete()) return violation("WELCOME with cut extensions");
   return frame{welcome};
 }
@@ -133,10 +127,13 @@ bool fields_allowed(const entry& item) noexcept {
   if (item.mode > 0777U || item.modified.nanoseconds >= 1'000'000'000U) return false;
   const bool blocks = item.block_log2 >= limits::smallest_block_log2 && item.block_log2 <= limits::largest_block_log2;
   switch (item.kind) {
-    case entry_kind::file: return blocks && item.size != unknown_size && item.allocated <= item.size;
-    case entry_kind::stream: return blocks && item.size == unknown_size;
+    case entry_kind::file:
+      return blocks && item.size != unknown_size && item.allocated <= item.size;
+    case entry_kind::stream:
+      return blocks && item.size == unknown_size && item.allocated == 0;
     case entry_kind::directory:
-    case entry_kind::symlink: return item.block_log2 == 0 && item.size == 0 && item.allocated == 0;
+    case entry_kind::symlink:
+      return item.block_log2 == 0 && item.size == 0 && item.allocated == 0;
   }
   return false;
 }
@@ -153,7 +150,8 @@ result<frame> of_offer(byte_reader& in, std::uint8_t flags) {
   item.size = in.u64();
   item.allocated = in.u64();
   item.path = in.text(in.u16());
-  if (!in.ok() || item.path.empty() || item.path.size() > limits::path) return violation("OFFER with a path of a wrong length");
+  if (!in.ok() || item.path.empty() || item.path.size() > limits::path)
+    return violation("OFFER with a path of a wrong length");
   if (!fields_allowed(item)) return violation("OFFER with fields out of range");
   if (item.kind == entry_kind::file && block_layout{item.size, item.block_log2}.count() > limits::blocks_per_file) {
     return violation("OFFER of a file of too many blocks");
@@ -171,7 +169,10 @@ result<frame> of_offer(byte_reader& in, std::uint8_t flags) {
     }
   } else if (item.kind == entry_kind::symlink) {
     item.target = as_text(in.rest());
-    if (item.target.empty() || item.target.size() > limits::link_target) return violation("OFFER of a link without a target");
+    if (item.target.empty() || item.target.size() > limits::link_target)
+      return violation("OFFER of a link without a target");
+    if (!is_utf8(item.target) || item.target.find('\0') != std::string::npos)
+      return violation("OFFER of a link to what is not text");
   } else if (item.kind == entry_kind::file && item.size == 0) {
     return violation("OFFER of an empty file without its content");
   }
@@ -217,13 +218,18 @@ result<frame> of_reason(byte_reader& in) {
 result<frame> of_payload(std::uint8_t kind, std::uint8_t flags, byte_view payload) {
   byte_reader in{payload};
   switch (static_cast<type>(kind)) {
-    case type::hello: return of_hello(in);
-    case type::welcome: return of_welcome(in);
-    case type::offer: return of_offer(in, flags);
-    case type::block: return of_block(in);
+    case type::hello:
+      return of_hello(in);
+    case type::welcome:
+      return of_welcome(in);
+    case type::offer:
+      return of_offer(in, flags);
+    case type::block:
+      return of_block(in);
     case type::hole:
     case type::keep:
-    case type::need: return of_run(static_cast<type>(kind), in);
+    case type::need:
+      return of_run(static_cast<type>(kind), in);
     case type::finish: {
       const std::uint32_t id = in.u32();
       const std::uint64_t size = in.u64();
@@ -233,7 +239,8 @@ result<frame> of_payload(std::uint8_t kind, std::uint8_t flags, byte_view payloa
       const std::uint32_t id = in.u32();
       return frame{frames::accept{id, in.u64()}};
     }
-    case type::have: return of_have(in, flags != 0);
+    case type::have:
+      return of_have(in, flags != 0);
     case type::delivered: {
       const std::uint32_t id = in.u32();
       std::string path{as_text(in.rest())};
@@ -244,10 +251,14 @@ result<frame> of_payload(std::uint8_t kind, std::uint8_t flags, byte_view payloa
       const std::uint32_t id = in.u32();
       return frame{frames::progress{id, in.u64()}};
     }
-    case type::refuse: return of_reason<frames::refuse>(in);
-    case type::cancel: return of_reason<frames::cancel>(in);
-    case type::error: return of_reason<frames::error>(in);
-    case type::bye: return frame{frames::bye{}};
+    case type::refuse:
+      return of_reason<frames::refuse>(in);
+    case type::cancel:
+      return of_reason<frames::cancel>(in);
+    case type::error:
+      return of_reason<frames::error>(in);
+    case type::bye:
+      return frame{frames::bye{}};
   }
   return frame{frames::unknown{}};
 }

@@ -31,7 +31,8 @@ void put_run(byte_buffer& out, type kind, std::uint32_t id, frames::block_run bl
 }
 
 void put_reason(byte_buffer& out, type kind, std::uint32_t id, wire_code code, std::string_view text) {
-  put_frame(out, kind, 0, [&](byte_writer& writer) { writer.u32(id).u16(static_cast<std::uint16_t>(code)).text(cut(text)); });
+  put_frame(out, kind, 0,
+            [&](byte_writer& writer) { writer.u32(id).u16(static_cast<std::uint16_t>(code)).text(cut(text)); });
 }
 
 struct encoder {
@@ -85,15 +86,18 @@ struct encoder {
     put_frame(out, type::delivered, frame.unchanged ? 1 : 0,
               [&](byte_writer& writer) { writer.u32(frame.id).text(frame.path); });
   }
-  void operator()(const frames::refuse& frame) const { put_reason(out, type::refuse, frame.id, frame.code, frame.text); }
-  void operator()(const frames::cancel& frame) const { put_reason(out, type::cancel, frame.id, frame.code, frame.text); }
+  void operator()(const frames::refuse& frame) const {
+    put_reason(out, type::refuse, frame.id, frame.code, frame.text);
+  }
+  void operator()(const frames::cancel& frame) const {
+    put_reason(out, type::cancel, frame.id, frame.code, frame.text);
+  }
   void operator()(const frames::progress& frame) const {
     put_frame(out, type::progress, 0, [&](byte_writer& writer) { writer.u32(frame.id).u64(frame.bytes); });
   }
   void operator()(const frames::error& frame) const {
-    put_frame(out, type::error, 0, [&](byte_writer& writer) {
-      writer.u16(static_cast<std::uint16_t>(frame.code)).text(cut(frame.text));
-    });
+    put_frame(out, type::error, 0,
+              [&](byte_writer& writer) { writer.u16(static_cast<std::uint16_t>(frame.code)).text(cut(frame.text)); });
   }
   void operator()(const frames::bye& /*frame*/) const {
     put_frame(out, type::bye, 0, [](byte_writer& /*writer*/) {});

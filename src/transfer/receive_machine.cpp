@@ -1,8 +1,9 @@
+// What the sender says: every frame is judged here and becomes jobs. What the store answers is in
+// receive_machine_results.cpp.
 #include "tcptools/transfer/receive_machine.hpp"
 
 #include <algorithm>
 #include <string>
-#include <type_traits>
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/transfer/safe_path.hpp"
@@ -10,21 +11,7 @@
 namespace tcptools::transfer {
 namespace {
 
-// A batch is worth a trip to the pool and lets no answer wait long.
-constexpr std::size_t jobs_per_batch = 256;
-constexpr std::size_t bytes_per_batch = 1U << 20U;
-
 error violation(std::string text) { return error{errc::protocol_violation, std::move(text)}; }
-
-std::size_t content_size(const job& value) noexcept {
-  if (const auto* put = std::get_if<jobs::put>(&value)) return put->content.bytes.size();
-  if (const auto* write = std::get_if<jobs::write>(&value)) return write->content.bytes.size();
-  return 0;
-}
-
-std::uint32_t id_of(const job& value) noexcept {
-  return std::visit([](const auto& one) { return one.id; }, value);
-}
 
 }  // namespace
 
@@ -55,34 +42,41 @@ result<void> receive_machine::on_hello(const frames::hello& hello) {
     return error{errc::version_unsupported, "this receiver speaks version 1 of the protocol only"};
   }
   session_ = hello.session;
-  encode(frames::welcome{protocol_version, settings_.window, settings_.open_files, settings_.largest_file}, answers_);
+  say(frames::welcome{protocol_version, settings_.window, settings_.open_files, settings_.largest_file});
   return {};
 }
 
 result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<const void> owner) {
   if (sender_said_bye_) return violation("OFFER after BYE");
-  if (offer.id != last_id_ + 1) return violation("OFFER with an id out of order");
-  if (live_.size() >= settings_.window) return violation("more offers than the window allows");
-  last_id_ = offer.id;
-
+  if (offer.id == 0 || offer.id != last_id_ + 1) return violation("OFFER with an id out of order");
+  // What was offered before WELCOME arrived may fill the windows that hold until then.
+  if (live_.size() >= std::max(settings_.window, limits::window_before_welcome)) {
+    return violation("more offers than the window allows");
+  }
   const entry& item = offer.item;
   const bool is_content = item.kind == entry_kind::file || item.kind == entry_kind::stream;
   const bool is_open = is_content && std::holds_alternative<std::monostate>(offer.body);
-  if (is_open && open_count_ >= settings_.open_files) return violation("more open files than the receiver allows");
-  if (const result<void> good = check_path(item.path); !good) return refuse(offer.id, item, good.error()), result<void>{};
+  if (is_open && open_count_ >= std::max(settings_.open_files, limits::open_files_before_welcome)) {
+    return violation("more open files than the receiver allows");
+  }
+  last_id_ = offer.id;
+
+  if (const result<void> good = check_path(item.path); !good) {
+    refuse(offer.id, item, good.error());
+    return {};
+  }
   if (item.kind == entry_kind::file && item.size > settings_.largest_file) {
     refuse(offer.id, item, error{errc::too_large, "larger than this receiver takes"});
     return {};
   }
-
   if (is_open) {
-    live_.emplace(offer.id, receive_file{offer.id, item});
+    live_.emplace(offer.id, receive_file{offer.id, item, settings_.largest_file});
     ++open_count_;
     push_urgent(jobs::open{offer.id, std::move(offer.item)});
     return {};
   }
-  const bool is_directory = item.kind == entry_kind::directory;
-  simple one{item, {}, is_directory ? simple::state::held : simple::state::in_job};
+
+  simple one{item, {}, simple::state::in_job};
   if (const auto* body = std::get_if<frames::inlined>(&offer.body)) {
     one.content_digest = body->content_digest;
     push_urgent(jobs::put{offer.id, item, {body->content, std::move(owner)}, body->content_digest});
@@ -91,31 +85,18 @@ result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<cons
     push_urgent(jobs::find{offer.id, item, promise->content_digest});
   } else if (item.kind == entry_kind::symlink) {
     push_urgent(jobs::make{offer.id, item});
+  } else {
+    one.now = simple::state::held;
   }
   live_.emplace(offer.id, std::move(one));
-  if (is_directory) release_directories();
+  release_directories();
   return {};
-}
-
-// A directory's time and mode must not be touched by what is placed in it afterwards, so it waits until it is the oldest entry.
-void receive_machine::release_directories() {
-  if (live_.empty()) return;
-  auto& [id, oldest] = *live_.begin();
-  auto* const one = std::get_if<simple>(&oldest);
-  if (one == nullptr || one->now != simple::state::held) return;
-  one->now = simple::state::in_job;
-  push_urgent(jobs::make{id, one->item});
 }
 
 result<receive_machine::live_entry*> receive_machine::find(std::uint32_t id) {
   if (id == 0 || id > last_id_) return violation("a frame for an entry that was never offered");
   const auto found = live_.find(id);
   return found == live_.end() ? nullptr : &found->second;
-}
-
-receive_file* receive_machine::find_file(std::uint32_t id) {
-  const auto found = live_.find(id);
-  return found == live_.end() ? nullptr : std::get_if<receive_file>(&found->second);
 }
 
 template <class Event>
@@ -141,8 +122,8 @@ result<void> receive_machine::on_block(const frames::block& block, std::shared_p
   const bool fits = block.index == 0 && block.data.size() == one->item.size;
   if (one->now != simple::state::asked || !fits) return violation("BLOCK that was not asked for");
   one->now = simple::state::in_job;
-  one->content_digest = block.content_digest;
-  push_urgent(jobs::put{block.id, one->item, {block.data, std::move(owner)}, block.content_digest});
+  // What was promised is what must have arrived, whatever this frame says of itself.
+  push_urgent(jobs::put{block.id, one->item, {block.data, std::move(owner)}, one->content_digest});
   return {};
 }
 
@@ -167,125 +148,8 @@ result<void> receive_machine::on_cancel(const frames::cancel& cancel) {
 result<void> receive_machine::on_bye() {
   if (sender_said_bye_) return violation("BYE said twice");
   sender_said_bye_ = true;
-  if (live_.empty()) {
-    encode(frames::bye{}, answers_);
-    finished_ = true;
-  }
+  say_bye_if_done();
   return {};
-}
-
-void receive_machine::apply(std::uint32_t id, receive_file::step step) {
-  for (const frame& answer : step.answers) encode(answer, answers_);
-  if (step.refused) {
-    const entry item = find_file(id)->item();
-    push_urgent(jobs::abandon{id, step.discard});
-    refuse(id, item, *step.refused);
-    return;
-  }
-  for (job& one : step.urgent) push_urgent(std::move(one));
-  for (job& one : step.background) background_.push_back(std::move(one));
-}
-
-void receive_machine::on_result(const job_result& value) {
-  if (const auto* stored = std::get_if<job_results::stored>(&value)) return deliver(stored->id, stored->outcome);
-  if (const auto* found = std::get_if<job_results::found>(&value)) {
-    if (!found->outcome) return deliver(found->id, found->outcome.error());
-    if (*found->outcome) return deliver(found->id, **found->outcome);
-    const auto live = live_.find(found->id);
-    if (live == live_.end()) return;
-    std::get<simple>(live->second).now = simple::state::asked;
-    encode(frames::need{found->id, {0, 1}}, answers_);
-    return;
-  }
-  if (const auto* opened = std::get_if<job_results::opened>(&value)) {
-    receive_file* const file = find_file(opened->id);
-    if (file == nullptr) return;
-    if (opened->outcome) return apply(opened->id, file->on_opened(*opened->outcome));
-    const entry item = file->item();
-    return refuse(opened->id, item, opened->outcome.error());
-  }
-  const std::uint32_t id = std::visit([](const auto& one) { return one.id; }, value);
-  receive_file* const file = find_file(id);
-  if (file == nullptr) return;  // ended while the job was under way
-  if (const auto* claimed = std::get_if<job_results::claimed>(&value)) return apply(id, file->on_claimed(*claimed));
-  if (const auto* kept = std::get_if<job_results::kept>(&value)) return apply(id, file->on_kept(*kept));
-  if (const auto* written = std::get_if<job_results::written>(&value)) return apply(id, file->on_written(*written));
-  if (const auto* hole = std::get_if<job_results::written_hole>(&value)) return apply(id, file->on_written_hole(*hole));
-}
-
-void receive_machine::deliver(std::uint32_t id, const result<placed>& outcome) {
-  const auto live = live_.find(id);
-  if (live == live_.end()) return;
-  receive_outcome end_state{{}, 0, std::nullopt, outcome};
-  if (const auto* file = std::get_if<receive_file>(&live->second)) {
-    end_state.item = file->item();
-    end_state.size = file->size();
-    end_state.root = file->root();
-  } else {
-    const auto& one = std::get<simple>(live->second);
-    end_state.item = one.item;
-    end_state.size = one.item.size;
-    if (one.item.kind == entry_kind::file) end_state.root = one.content_digest;
-  }
-  if (!outcome) return refuse(id, end_state.item, outcome.error());
-  encode(frames::delivered{id, outcome->unchanged, outcome->path == end_state.item.path ? "" : outcome->path}, answers_);
-  outcomes_.push_back(std::move(end_state));
-  end(id);
-}
-
-void receive_machine::refuse(std::uint32_t id, const entry& item, const error& why) {
-  encode(frames::refuse{id, to_wire(why.code()), why.text()}, answers_);
-  outcomes_.push_back({item, item.size == unknown_size ? 0 : item.size, std::nullopt, why});
-  end(id);
-}
-
-void receive_machine::end(std::uint32_t id) {
-  const auto of_this = [id](const job& one) {
-    return id_of(one) == id && !std::holds_alternative<jobs::abandon>(one);
-  };
-  if (find_file(id) != nullptr) {
-    --open_count_;
-    for (const job& one : urgent_) waiting_bytes_ -= of_this(one) ? content_size(one) : 0;
-    std::erase_if(urgent_, of_this);
-    std::erase_if(background_, of_this);
-  }
-  live_.erase(id);
-  reported_.erase(id);
-  release_directories();
-  if (sender_said_bye_ && live_.empty() && !finished_) {
-    encode(frames::bye{}, answers_);
-    finished_ = true;
-  }
-}
-
-void receive_machine::push_urgent(job value) {
-  waiting_bytes_ += content_size(value);
-  urgent_.push_back(std::move(value));
-}
-
-std::vector<job> receive_machine::take_jobs() {
-  std::vector<job> batch;
-  std::size_t bytes = 0;
-  while (!urgent_.empty() && batch.size() < jobs_per_batch && bytes < bytes_per_batch) {
-    bytes += content_size(urgent_.front());
-    batch.push_back(std::move(urgent_.front()));
-    urgent_.pop_front();
-  }
-  waiting_bytes_ -= bytes;
-  if (batch.empty() && !background_.empty()) {
-    batch.push_back(std::move(background_.front()));
-    background_.pop_front();
-  }
-  return batch;
-}
-
-void receive_machine::on_tick() {
-  for (const auto& [id, live] : live_) {
-    const auto* file = std::get_if<receive_file>(&live);
-    if (file == nullptr || file->waits_for_sender() || file->worked() <= reported_[id]) continue;
-    reported_[id] = file->worked();
-    encode(frames::progress{id, file->worked()}, answers_);
-  }
 }
 
 bool receive_machine::waits_for_sender() const noexcept {

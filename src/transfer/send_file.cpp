@@ -1,7 +1,8 @@
 #include "tcptools/transfer/send_file.hpp"
 
 #include <algorithm>
-#include <utility>
+
+#include "tcptools/transfer/limits.hpp"
 
 namespace tcptools::transfer {
 namespace {
@@ -31,24 +32,27 @@ result<void> send_file::on_need(const frames::need& need) {
   if (!accepted_ || need.blocks.first >= count || need.blocks.count > count - need.blocks.first) {
     return violation("NEED outside of the file");
   }
-  for (std::uint64_t i = 0; i < need.blocks.count; ++i) needed_.insert(need.blocks.first + i);
+  for (std::uint64_t index = need.blocks.first; index < need.blocks.first + need.blocks.count; ++index) {
+    const bool was_read = index < checked_ ? index < next_compare_ : index < next_missing_;
+    if (!was_read) return violation("NEED for a block that was not sent");
+    const unsigned times = times_asked_for_.get(index) + 1U;
+    if (times > limits::failed_digests_per_block) return violation("NEED for the same block again and again");
+    times_asked_for_.set(index, static_cast<std::uint8_t>(times));
+  }
+  append_run(needed_, need.blocks);
   return {};
 }
 
-void send_file::keep(std::uint64_t index) {
-  if (!keeps_.empty() && keeps_.back().first + keeps_.back().count == index) {
-    ++keeps_.back().count;
-  } else {
-    keeps_.push_back({index, 1});
-  }
+std::optional<digest> send_file::known(std::uint64_t index) const {
+  return row_.is_zero(index) ? digest_of_zeros(layout_.length(index)) : known_->get(index);
 }
 
 void send_file::skip_known() {
   for (; next_compare_ < have_end_; ++next_compare_) {
-    const std::optional<digest> known = known_->get(next_compare_);
-    if (!known || known != claims_.get(next_compare_)) return;
-    row_.set(next_compare_, *known);
-    keep(next_compare_);
+    const std::optional<digest> before = known_->get(next_compare_);
+    if (!before || before != claims_.get(next_compare_)) return;
+    row_.set(next_compare_, *before);
+    append_run(keeps_, {next_compare_, 1});
   }
 }
 
@@ -56,10 +60,11 @@ std::optional<frames::block_run> send_file::next_read(std::uint64_t most) {
   if (!accepted_ || most == 0) return std::nullopt;
   frames::block_run run;
   if (!needed_.empty()) {
-    run.first = *needed_.begin();
-    for (; run.count < most && needed_.erase(run.first + run.count) > 0; ++run.count) {
-      being_resent_.insert(run.first + run.count);
-    }
+    frames::block_run& first = needed_.front();
+    run = {first.first, std::min(most, first.count)};
+    first.first += run.count;
+    first.count -= run.count;
+    if (first.count == 0) needed_.pop_front();
   } else if (next_missing_ < layout_.count()) {
     run = {next_missing_, std::min(most, layout_.count() - next_missing_)};
     next_missing_ += run.count;
@@ -75,32 +80,29 @@ std::optional<frames::block_run> send_file::next_read(std::uint64_t most) {
 
 send_file::verdict send_file::on_read(std::uint64_t index, const digest& content) {
   --being_read_;
-  const bool again = being_resent_.erase(index) > 0;
-  const std::optional<digest> known = known_->get(index);
-  if (known && *known != content) return verdict::changed;
+  const std::optional<digest> before = known(index);
+  if (before && *before != content) return verdict::changed;
   known_->set(index, content);
   row_.set(index, content);
+  const bool again = times_asked_for_.get(index) > 0;
   if (again || index >= checked_ || claims_.get(index) != content) return verdict::send;
-  keep(index);
+  append_run(keeps_, {index, 1});
   return verdict::keep;
 }
 
-void send_file::on_hole(frames::block_run blocks) {
+send_file::verdict send_file::on_hole(frames::block_run blocks) {
   being_read_ -= blocks.count;
-  for (std::uint64_t i = 0; i < blocks.count; ++i) being_resent_.erase(blocks.first + i);
+  for (std::uint64_t index = blocks.first; index < blocks.first + blocks.count; ++index) {
+    const std::optional<digest> before = known(index);
+    if (before && *before != digest_of_zeros(layout_.length(index))) return verdict::changed;
+  }
   row_.set_zero(blocks);
+  return verdict::send;
 }
 
-std::vector<frames::block_run> send_file::take_keeps() { return std::exchange(keeps_, {}); }
-
-bool send_file::ready_to_finish() const noexcept {
-  return accepted_ && !finished_ && needed_.empty() && being_read_ == 0 && next_missing_ == layout_.count() &&
+bool send_file::all_sent() const noexcept {
+  return accepted_ && needed_.empty() && being_read_ == 0 && next_missing_ == layout_.count() &&
          next_compare_ == checked_;
-}
-
-digest send_file::finish() {
-  finished_ = true;
-  return row_.root(layout_);
 }
 
 }  // namespace tcptools::transfer

@@ -10,6 +10,8 @@ namespace {
 
 error violation(const char* what) { return error{errc::protocol_violation, what}; }
 
+error changed() { return error{errc::source_changed, "it changed while it was sent"}; }
+
 error said(wire_code code, const std::string& text) { return error{from_wire(code), visible(text)}; }
 
 }  // namespace
@@ -24,15 +26,9 @@ result<void> send_machine::on_frame(const frame& value) {
   if (const auto* failed = std::get_if<frames::error>(&value)) return said(failed->code, failed->text);
   if (const auto* welcome = std::get_if<frames::welcome>(&value)) return on_welcome(*welcome);
   if (!welcomed_) return violation("the first frame is not WELCOME");
+  if (finished_) return violation("a frame after BYE");
   if (std::holds_alternative<frames::unknown>(value)) return {};
-  if (const auto* progress = std::get_if<frames::progress>(&value)) {
-    const result<live_entry*> live = find(progress->id);
-    if (!live) return live.error();
-    if (*live == nullptr || progress->bytes <= (*live)->worked) return {};
-    (*live)->worked = progress->bytes;
-    ++progress_;
-    return {};
-  }
+  if (const auto* progress = std::get_if<frames::progress>(&value)) return on_progress(*progress);
   ++progress_;
   if (const auto* accept = std::get_if<frames::accept>(&value)) return on_accept(*accept);
   if (const auto* need = std::get_if<frames::need>(&value)) return on_need(*need);
@@ -60,11 +56,22 @@ result<void> send_machine::on_frame(const frame& value) {
 
 result<void> send_machine::on_welcome(const frames::welcome& welcome) {
   if (welcomed_) return violation("WELCOME said twice");
-  if (welcome.version != protocol_version) return error{errc::version_unsupported, "the receiver chose a version that was not offered"};
+  if (welcome.version != protocol_version) {
+    return error{errc::version_unsupported, "the receiver chose a version that was not offered"};
+  }
   welcomed_ = true;
   ++progress_;
   window_ = welcome.window;
   open_files_ = welcome.open_files;
+  return {};
+}
+
+result<void> send_machine::on_progress(const frames::progress& progress) {
+  const result<live_entry*> live = find(progress.id);
+  if (!live) return live.error();
+  if (*live == nullptr || progress.bytes <= (*live)->worked) return {};
+  (*live)->worked = progress.bytes;
+  ++progress_;
   return {};
 }
 
@@ -101,6 +108,7 @@ result<void> send_machine::on_need(const frames::need& need) {
   if (*live == nullptr) return {};
   live_entry& one = **live;
   if (one.form == offer_form::promised && !one.file) {
+    if (need.blocks != frames::block_run{0, 1}) return violation("NEED outside of the file");
     promise_ = false;
     auto known = std::make_shared<known_digests>();
     known->set(0, one.promise);
@@ -118,7 +126,8 @@ result<void> send_machine::on_delivered(const frames::delivered& delivered) {
   const live_entry& one = **live;
   const bool was_small = one.form == offer_form::with_content || one.form == offer_form::promised;
   if (was_small) promise_ = delivered.unchanged;
-  if (one.form == offer_form::open && !one.finished) return violation("DELIVERED before FINISH");
+  const bool all_sent = (one.form != offer_form::open || one.finished) && (!one.file || one.file->all_sent());
+  if (!all_sent) return violation("DELIVERED before everything was sent");
   const std::string& path = delivered.path.empty() ? one.item.what.item.path : delivered.path;
   end(delivered.id, sent{visible(path), delivered.unchanged});
   return {};
@@ -172,38 +181,45 @@ void send_machine::no_more_offers() {
 }
 
 std::optional<send_task> send_machine::next(std::size_t most_bytes) {
+  std::optional<send_task> stream;
   for (auto& [id, one] : live_) {
-    if (one.stream_accepted && !one.read_whole) return tasks::read_stream{id};
-    if (!one.file) continue;
-    const std::size_t block = one.file->layout().block_size();
-    const auto run = one.file->next_read(std::max<std::uint64_t>(1, most_bytes / block));
-    for (const frames::block_run& kept : one.file->take_keeps()) encode(frames::keep{id, kept}, frames_);
-    if (run) return tasks::read{id, *run};
-    if (one.form == offer_form::open && one.file->ready_to_finish() && !one.read_whole) {
-      one.read_whole = true;
-      return tasks::check{id};
+    if (one.file) {
+      if (const auto task = next_of_file(id, one, most_bytes)) return task;
+    } else if (one.stream_accepted && !one.read_whole && !stream) {
+      stream = tasks::read_stream{id};
     }
   }
-  return std::nullopt;
+  return stream;  // last: its input may keep us waiting, and what could be sent meanwhile would be held back
+}
+
+std::optional<send_task> send_machine::next_of_file(std::uint32_t id, live_entry& one, std::size_t most_bytes) {
+  send_file& file = *one.file;
+  const auto run = file.next_read(std::max<std::uint64_t>(1, most_bytes / file.layout().block_size()));
+  for (const frames::block_run& kept : file.take_keeps()) encode(frames::keep{id, kept}, frames_);
+  if (run) return tasks::read{id, *run};
+  if (one.form != offer_form::open || one.read_whole || !file.all_sent()) return std::nullopt;
+  one.read_whole = true;
+  return tasks::check{id};
 }
 
 bool send_machine::on_read(std::uint32_t id, std::uint64_t index, const digest& content) {
   live_entry* const one = find_live(id);
   if (one == nullptr) return false;
   const send_file::verdict verdict = one->file->on_read(index, content);
-  if (verdict == send_file::verdict::changed) {
-    cancel(id, error{errc::source_changed, "it changed while it was sent"});
-    return false;
-  }
-  for (const frames::block_run& kept : one->file->take_keeps()) encode(frames::keep{id, kept}, frames_);
+  if (verdict == send_file::verdict::changed) cancel(id, changed());
   return verdict == send_file::verdict::send;
 }
 
 void send_machine::on_hole(std::uint32_t id, frames::block_run blocks) {
   live_entry* const one = find_live(id);
   if (one == nullptr) return;
-  one->file->on_hole(blocks);
-  encode(frames::hole{id, blocks}, frames_);
+  if (one->file->on_hole(blocks) == send_file::verdict::changed) return cancel(id, changed());
+  if (one->form == offer_form::open) {
+    encode(frames::hole{id, blocks}, frames_);
+  } else {
+    const byte_buffer zeros(one->file->layout().length(0));
+    encode(frames::block{id, 0, digest_of_zeros(zeros.size()), zeros}, frames_);
+  }
 }
 
 void send_machine::on_read_failed(std::uint32_t id, const error& why) {
@@ -215,7 +231,7 @@ void send_machine::on_checked(std::uint32_t id, const result<void>& unchanged) {
   if (one == nullptr) return;
   if (!unchanged) return cancel(id, unchanged.error());
   one->finished = true;
-  encode(frames::finish{id, one->item.what.item.size, one->file->finish()}, frames_);
+  encode(frames::finish{id, one->item.what.item.size, one->file->root()}, frames_);
 }
 
 void send_machine::on_stream_read(std::uint32_t id, std::uint64_t index, const digest& content) {

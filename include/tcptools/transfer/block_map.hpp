@@ -1,14 +1,14 @@
-// What is known about the blocks of one file. Memory grows with the blocks that were spoken of, never with the size that a file is
-// said to have.
+// What is known about the blocks of one file. Memory grows with the blocks that were spoken of, never with the size
+// that a file is said to have.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <vector>
 
 #include "tcptools/transfer/digest.hpp"
+#include "tcptools/transfer/entry.hpp"
 #include "tcptools/transfer/protocol.hpp"
 
 namespace tcptools::transfer {
@@ -30,6 +30,13 @@ class paged_row {
     (*pages_[page])[index % page_size] = value;
   }
 
+  // How many values the pages have room for: what the memory grows with.
+  [[nodiscard]] std::size_t capacity() const noexcept {
+    std::size_t pages = 0;
+    for (const auto& page : pages_) pages += page ? 1 : 0;
+    return pages * page_size;
+  }
+
  private:
   static constexpr std::uint64_t page_size = 1024;
   using page_type = std::array<Value, page_size>;
@@ -37,25 +44,35 @@ class paged_row {
   std::vector<std::unique_ptr<page_type>> pages_;
 };
 
-// Disjoint runs of blocks, neighbours merged.
-class run_set {
+// A set of blocks, one bit each: at most 128 KiB for a file, in whatever pieces its blocks are named.
+class block_set {
  public:
-  // False, and nothing changes, if the run overlaps what is there.
+  // False, and nothing changes, if one of the blocks is there already.
   bool insert(frames::block_run blocks);
-  [[nodiscard]] bool contains(std::uint64_t index) const;
-  [[nodiscard]] bool empty() const noexcept { return runs_.empty(); }
-  // How many blocks.
-  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+  [[nodiscard]] bool contains(std::uint64_t index) const {
+    return index < bits_.size() && bits_[static_cast<std::size_t>(index)];
+  }
 
  private:
-  std::map<std::uint64_t, std::uint64_t> runs_;  // first block of a run → its count
-  std::uint64_t count_ = 0;
+  std::vector<bool> bits_;
 };
 
-// The row of digests of a file and its root. Runs of zero blocks take no memory each.
+// Appends a run to a list of runs; one that goes on where the last one ends becomes a part of it.
+template <class Runs>
+void append_run(Runs& runs, frames::block_run blocks) {
+  if (!runs.empty() && runs.back().first + runs.back().count == blocks.first) {
+    runs.back().count += blocks.count;
+  } else {
+    runs.push_back(blocks);
+  }
+}
+
+// The row of digests of a file and its root. Blocks of zero bytes take a bit each.
 class digest_row {
  public:
   void set(std::uint64_t index, const digest& value) { digests_.set(index, value); }
+  // What was set; of a block that is zero, what was set before.
+  [[nodiscard]] digest get(std::uint64_t index) const { return digests_.get(index); }
   // False, and nothing changes, if a block of the run is zero already.
   bool set_zero(frames::block_run blocks) { return zeros_.insert(blocks); }
   [[nodiscard]] bool is_zero(std::uint64_t index) const { return zeros_.contains(index); }
@@ -65,7 +82,7 @@ class digest_row {
 
  private:
   paged_row<digest> digests_;
-  run_set zeros_;
+  block_set zeros_;
 };
 
 }  // namespace tcptools::transfer

@@ -37,7 +37,7 @@ inline constexpr std::uint32_t window = 1024;
 inline constexpr std::uint32_t open_files = 16;
 inline constexpr std::uint32_t largest_window = 65'536;
 inline constexpr std::uint32_t largest_open_files = 1024;
-inline constexpr std::size_t unstored_bytes = 4U << 20U;     // received and not yet stored
+inline constexpr std::size_t unstored_bytes = 512U << 10U;   // received and not yet stored, besides the batch being stored
 inline constexpr std::size_t unsent_answers = 256U << 10U;   // answers for a sender that does not read
 inline constexpr unsigned failed_digests_per_block = 3;
 inline constexpr std::size_t progress_quantum = 16U << 10U;  // bytes of one frame that count as progress
@@ -45,10 +45,12 @@ inline constexpr std::size_t progress_quantum = 16U << 10U;  // bytes of one fra
 // Waits that no option changes.
 inline constexpr auto hello_wait = 10s;
 inline constexpr auto goodbye_wait = 5s;
+inline constexpr auto drain_wait = 10s;
 inline constexpr auto compat_quiet_gap = 100ms;
 
 // The compatibility protocol.
-inline constexpr std::size_t compat_header = path + 1 + 20;
+inline constexpr std::size_t compat_digits = 20;
+inline constexpr std::size_t compat_header = component + 1 + compat_digits;
 inline constexpr std::uint64_t compat_largest_sent = 2'147'483'647;
 
 }  // namespace tcptools::transfer::limits

@@ -1,9 +1,11 @@
-// Decides what becomes of one open file or stream on the receiver's side: which blocks are there, which are asked for again, and
-// when it is complete. No I/O, no clock. docs/protocol.md, "The order of frames".
+// Decides what becomes of one open file or stream on the receiver's side: which blocks are there, which are asked for
+// again, and when it is complete. No I/O, no clock. docs/protocol.md, "The order of frames".
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <vector>
@@ -25,18 +27,19 @@ class receive_file {
     bool discard = false;          // with `refused`: nothing of it is worth keeping
   };
 
-  receive_file(std::uint32_t id, entry item);
+  // A stream that grows past `largest_size` is refused.
+  receive_file(std::uint32_t id, entry item, std::uint64_t largest_size);
 
   [[nodiscard]] const entry& item() const noexcept { return item_; }
   // The size as far as it is known: offered, or of a stream's blocks so far.
-  [[nodiscard]] std::uint64_t size() const noexcept;
-  // The root that FINISH promised. Precondition: committing().
-  [[nodiscard]] const digest& root() const noexcept { return finish_->root; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return is_stream() ? stream_size_ : item_.size; }
+  // The root that FINISH promised; nothing before.
+  [[nodiscard]] std::optional<digest> root() const noexcept;
   // Commit or adopt is under way: what comes next is the outcome.
   [[nodiscard]] bool committing() const noexcept { return phase_ == phase::committing; }
   // The next step is the sender's: neither opening, HAVE nor what follows FINISH is under way here.
   [[nodiscard]] bool waits_for_sender() const noexcept;
-  // Bytes worked through since FINISH, for PROGRESS; only grows.
+  // Bytes worked through, for PROGRESS; only grows.
   [[nodiscard]] std::uint64_t worked() const noexcept { return worked_; }
 
   // Events. A step is returned where all is well, errc::protocol_violation where the sender broke the rules.
@@ -49,47 +52,56 @@ class receive_file {
   [[nodiscard]] step on_kept(const job_results::kept& kept);
   [[nodiscard]] step on_written(const job_results::written& written);
   [[nodiscard]] step on_written_hole(const job_results::written_hole& written);
+  // About once a second.
+  void on_tick() noexcept;
 
  private:
   // opening → receiving (on_opened) → committing (FINISH has come and every block is there).
   enum class phase : std::uint8_t { opening, receiving, committing };
 
-  // absent → claimed (HAVE said so) → deferred (KEEP of an adoptable file) → in_job → present
-  // absent or claimed → in_job (BLOCK) → present, or back to absent (its digest failed) and NEED
-  enum class block_state : std::uint8_t { absent, claimed, deferred, in_job, present };
+  // absent → claimed (HAVE said so) → taken (KEEP) → present, or back to absent (it is not what was claimed) and NEED
+  // absent or claimed → taken (BLOCK) → present, or back to absent (its digest failed) and NEED
+  // Blocks of a HOLE stay what they are and become zero in the row.
+  enum class block_state : std::uint8_t { absent, claimed, taken, present };
 
   [[nodiscard]] bool is_stream() const noexcept { return item_.kind == entry_kind::stream; }
   [[nodiscard]] block_layout layout() const noexcept { return block_layout{size(), item_.block_log2}; }
   [[nodiscard]] bool inside(frames::block_run blocks) const noexcept;
   [[nodiscard]] result<void> check_stream_block(const frames::block& block) const;
+  // Whether a block may be sent now: for the first time, or because it was asked for again.
+  [[nodiscard]] result<void> check_turn(std::uint64_t index) const;
+  [[nodiscard]] bool claimed_as_zero(frames::block_run blocks) const;
   [[nodiscard]] error violation(const char* what) const;
 
   void mark(std::uint64_t index, block_state state);
-  // The file will differ from the older version, so blocks that were to be kept must be copied.
+  // The file will differ from the older version, so what was to be left in place must be made.
   void stop_deferring(step& out);
-  void keep_run(frames::block_run blocks, step& out) const;
+  void claim_next(std::uint64_t first, step& out);
+  void keep_next(step& out);
   void need_again(std::uint64_t index, step& out);
   void commit_if_complete(step& out);
 
   std::uint32_t id_;
   entry item_;
+  std::uint64_t largest_size_;
   phase phase_ = phase::opening;
   std::uint64_t checked_ = 0;
-  bool claiming_ = false;  // HAVE is not complete
-  bool adoptable_ = false;
+  bool claiming_ = false;   // HAVE is not complete
+  bool keeping_ = false;    // a job for kept blocks is under way
+  bool adoptable_ = false;  // all that was sent so far is as in the older version: nothing was written or copied
 
-  paged_row<block_state> states_;  // blocks of holes are not in here
-  paged_row<digest> claims_;
-  digest_row row_;
-  std::uint64_t accounted_ = 0;  // blocks that are deferred, in a job or present, holes included
-  std::uint64_t present_ = 0;    // holes included
-  std::vector<frames::block_run> deferred_;
-  std::uint64_t deferred_count_ = 0;
-  std::set<std::uint64_t> needed_;              // asked for again and not yet sent again
-  std::map<std::uint64_t, unsigned> failures_;  // digests that failed, per block
+  paged_row<block_state> states_;
+  digest_row row_;                                  // of a block that is only claimed: what HAVE said
+  std::uint64_t accounted_ = 0;                     // blocks that are taken, present or zero
+  std::uint64_t present_ = 0;                       // of these, those that are done
+  std::deque<frames::block_run> kept_;              // KEEP came; no job yet
+  std::vector<frames::block_run> unwritten_holes_;  // HOLE came where the adoptable version has zeros; no job yet
+  std::set<std::uint64_t> needed_;                  // asked for again and not yet sent again
+  std::map<std::uint64_t, unsigned> failures_;      // digests that failed, per block
   std::uint64_t stream_size_ = 0;
   std::optional<frames::finish> finish_;
   std::uint64_t worked_ = 0;
+  std::uint64_t credited_ = 0;
 };
 
 }  // namespace tcptools::transfer

@@ -1,5 +1,5 @@
-// Decides the receiver's side of one connection: judges every frame, turns them into jobs for the store and the store's results into
-// answers. No I/O, no clock. docs/protocol.md, "The order of frames".
+// Decides the receiver's side of one connection: judges every frame, turns them into jobs for the store and the store's
+// results into answers. No I/O, no clock. docs/protocol.md, "The order of frames".
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -36,17 +38,20 @@ class receive_machine {
 
   explicit receive_machine(settings chosen) : settings_{chosen} {}
 
-  // Fails with errc::protocol_violation or version_unsupported: tell the sender (ERROR) and close. With errc::cancelled or whatever the sender
-  // said if the frame is an ERROR. `owner` keeps alive what the frame's views point to.
+  // Fails with errc::protocol_violation or version_unsupported: tell the sender (ERROR) and close. With errc::cancelled
+  // or whatever the sender said if the frame is an ERROR. `owner` keeps alive what the frame's views point to.
   [[nodiscard]] result<void> on_frame(frame value, std::shared_ptr<const void> owner);
   void on_result(const job_result& value);
   // About once a second: PROGRESS for work that goes on after FINISH.
   void on_tick();
 
+  // The connection ends here: ERROR, and nothing after it. Jobs go on, and their outcomes are told to take_outcomes().
+  void fail(wire_code code, std::string text);
+
   // The next jobs, in order; empty if there is nothing to do. One batch at a time: its results first, then the next.
   [[nodiscard]] std::vector<job> take_jobs();
   [[nodiscard]] bool has_jobs() const noexcept { return !urgent_.empty() || !background_.empty(); }
-  // Bytes of content that wait in jobs not yet taken.
+  // Bytes of memory that wait in what was received and not yet taken: contents and the jobs themselves.
   [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }
 
   // Encoded frames to be sent now.
@@ -68,7 +73,7 @@ class receive_machine {
     enum class state : std::uint8_t { held, in_job, asked };
 
     entry item;
-    digest content_digest;
+    digest content_digest;  // of files
     state now = state::in_job;
   };
   using live_entry = std::variant<simple, receive_file>;
@@ -84,11 +89,17 @@ class receive_machine {
   [[nodiscard]] result<live_entry*> find(std::uint32_t id);
   [[nodiscard]] receive_file* find_file(std::uint32_t id);
   void apply(std::uint32_t id, receive_file::step step);
+  void on_found(const job_results::found& found);
+  void on_opened(const job_results::opened& opened);
   void deliver(std::uint32_t id, const result<placed>& outcome);
   void refuse(std::uint32_t id, const entry& item, const error& why);
   // Ends an entry: directories that waited for it may be next, and BYE.
   void end(std::uint32_t id);
+  // Jobs of this file that were not taken are not wanted any more.
+  void drop_jobs(std::uint32_t id);
   void release_directories();
+  void say_bye_if_done();
+  void say(const frame& answer);
   void push_urgent(job value);
 
   settings settings_;
@@ -98,6 +109,7 @@ class receive_machine {
   std::uint32_t open_count_ = 0;              // of these, open files and streams
   bool sender_said_bye_ = false;
   bool finished_ = false;
+  bool failed_ = false;
 
   std::deque<job> urgent_;
   std::deque<job> background_;

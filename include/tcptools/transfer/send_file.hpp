@@ -1,11 +1,12 @@
-// Decides, on the sender's side, what of one open file is read, sent and kept. No I/O, no clock. docs/protocol.md, "ACCEPT, HAVE" and
-// "BLOCK, HOLE, KEEP, NEED".
+// Decides, on the sender's side, what of one open file is read, sent and kept. No I/O, no clock. docs/protocol.md,
+// "ACCEPT, HAVE" and "BLOCK, HOLE, KEEP, NEED".
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
-#include <set>
+#include <utility>
 #include <vector>
 
 #include "tcptools/base/result.hpp"
@@ -14,7 +15,8 @@
 
 namespace tcptools::transfer {
 
-// The digests of a source file as far as it was read. Outlives a connection, so that nothing is read twice to be compared.
+// The digests of a source file as far as it was read. Outlives a connection, so that nothing is read twice to be
+// compared.
 using known_digests = paged_row<std::optional<digest>>;
 
 class send_file {
@@ -28,34 +30,35 @@ class send_file {
   [[nodiscard]] result<void> on_have(const frames::have& have);
   [[nodiscard]] result<void> on_need(const frames::need& need);
 
-  // The next blocks to read, at most `most` in a row; nothing while the receiver's HAVE is awaited or when all were read.
-  // What was asked for again comes first, then what the receiver cannot have, then what must be compared.
+  // The next blocks to read, at most `most` in a row; nothing while the receiver's HAVE is awaited or when all were
+  // read. What was asked for again comes first, then what the receiver cannot have, then what must be compared.
   [[nodiscard]] std::optional<frames::block_run> next_read(std::uint64_t most);
 
-  // A block of a run from next_read() was read: send it, or keep it (keeps() will say so), or the source changed since it was read before.
+  // A block of a run from next_read() was read: send it, or keep it (take_keeps() will say so), or the source changed
+  // since it was read before.
   [[nodiscard]] verdict on_read(std::uint64_t index, const digest& content);
-  // Blocks of such a run that are a hole; they are sent as HOLE.
-  void on_hole(frames::block_run blocks);
+  // Blocks of such a run are a hole: send HOLE, or the source changed since they were read before.
+  [[nodiscard]] verdict on_hole(frames::block_run blocks);
 
   // KEEP runs not yet taken.
-  [[nodiscard]] std::vector<frames::block_run> take_keeps();
+  [[nodiscard]] std::vector<frames::block_run> take_keeps() { return std::exchange(keeps_, {}); }
 
-  // Every block was sent or kept, and FINISH has not been sent.
-  [[nodiscard]] bool ready_to_finish() const noexcept;
-  // FINISH is sent; the row's root.
-  [[nodiscard]] digest finish();
+  // Every block was sent or kept, and nothing is asked for again.
+  [[nodiscard]] bool all_sent() const noexcept;
+  // The row's root. Precondition: every block was read, or reported as a hole.
+  [[nodiscard]] digest root() const { return row_.root(layout_); }
 
   [[nodiscard]] const block_layout& layout() const noexcept { return layout_; }
 
  private:
+  // What a block was when it was read before, on this connection or an earlier one.
+  [[nodiscard]] std::optional<digest> known(std::uint64_t index) const;
   // Skips blocks whose digest is known and equal to what the receiver has.
   void skip_known();
-  void keep(std::uint64_t index);
 
   block_layout layout_;
   std::shared_ptr<known_digests> known_;
   bool accepted_ = false;
-  bool finished_ = false;
   std::uint64_t checked_ = 0;
   std::uint64_t next_missing_ = 0;  // from checked_ to the end: the receiver has nothing there
   std::uint64_t next_compare_ = 0;  // from 0 to have_end_
@@ -63,8 +66,8 @@ class send_file {
   std::uint64_t being_read_ = 0;
   paged_row<std::optional<digest>> claims_;
   digest_row row_;
-  std::set<std::uint64_t> needed_;        // asked for again and not yet read
-  std::set<std::uint64_t> being_resent_;  // of the blocks being read, those that were asked for again
+  std::deque<frames::block_run> needed_;     // asked for again and not yet read
+  paged_row<std::uint8_t> times_asked_for_;  // by NEED, per block
   std::vector<frames::block_run> keeps_;
 };
 

@@ -1,5 +1,5 @@
-// Decides the sender's side of one connection: what is offered, read and sent next, and what every answer means. No I/O, no clock.
-// docs/protocol.md, "The order of frames".
+// Decides the sender's side of one connection: what is offered, read and sent next, and what every answer means. No
+// I/O, no clock. docs/protocol.md, "The order of frames".
 #pragma once
 
 #include <cstdint>
@@ -62,23 +62,27 @@ class send_machine {
  public:
   explicit send_machine(session_id session);
 
-  // Fails if the connection cannot go on: with what an ERROR said, errc::protocol_violation (tell the receiver, close) or
-  // version_unsupported.
+  // Fails if the connection cannot go on: with what an ERROR said, errc::protocol_violation (tell the receiver, close)
+  // or version_unsupported.
   [[nodiscard]] result<void> on_frame(const frame& value);
 
   // How a file of this kind and size is to be offered: with its content, promised, or open.
   [[nodiscard]] offer_form form_for(const entry& item) const noexcept;
   // The window has room for one more entry offered in this form.
   [[nodiscard]] bool may_offer(offer_form form) const noexcept;
+  // How many more entries the window has room for.
+  [[nodiscard]] std::size_t room() const noexcept { return live_.size() < window_ ? window_ - live_.size() : 0; }
   // Precondition: may_offer(form). `content` only with offer_form::with_content.
   std::uint32_t offer(send_item item, offer_form form, const digest& content_digest = {}, byte_view content = {});
   // There is nothing more to offer: BYE.
   void no_more_offers();
+  [[nodiscard]] bool said_bye() const noexcept { return said_bye_; }
 
   // What to do next; nothing while everything waits for the receiver. `most_bytes` bounds a read.
   [[nodiscard]] std::optional<send_task> next(std::size_t most_bytes);
   // Whether the block is to be sent, as a BLOCK frame with this digest.
   [[nodiscard]] bool on_read(std::uint32_t id, std::uint64_t index, const digest& content);
+  // HOLE for these blocks, or zero bytes where the protocol wants content.
   void on_hole(std::uint32_t id, frames::block_run blocks);
   // The source could not be read or changed: CANCEL.
   void on_read_failed(std::uint32_t id, const error& why);
@@ -98,8 +102,8 @@ class send_machine {
   [[nodiscard]] bool welcomed() const noexcept { return welcomed_; }
   // Counts answers that show the receiver moving: all but PROGRESS that does not grow.
   [[nodiscard]] std::uint64_t progress() const noexcept { return progress_; }
-  // Entries without an outcome, to be offered on the next connection; the machine is done for. Streams that were read from are among
-  // them, marked consumed.
+  // Entries without an outcome, to be offered on the next connection; the machine is done for. Streams that were read
+  // from are among them, marked consumed.
   [[nodiscard]] std::vector<send_item> take_unfinished();
 
  private:
@@ -110,8 +114,8 @@ class send_machine {
     digest promise;                 // of promised files
     bool stream_accepted = false;
     digest_row stream_row;
-    bool read_whole = false;  // of open ones: nothing is left to read but what is asked for again
-    bool finished = false;    // FINISH was sent
+    bool read_whole = false;   // of open ones: nothing is left to read but what is asked for again
+    bool finished = false;     // FINISH was sent
     std::uint64_t worked = 0;  // what PROGRESS said last
   };
 
@@ -119,8 +123,10 @@ class send_machine {
   [[nodiscard]] result<void> on_accept(const frames::accept& accept);
   [[nodiscard]] result<void> on_need(const frames::need& need);
   [[nodiscard]] result<void> on_delivered(const frames::delivered& delivered);
+  [[nodiscard]] result<void> on_progress(const frames::progress& progress);
   [[nodiscard]] result<live_entry*> find(std::uint32_t id);
   live_entry* find_live(std::uint32_t id);
+  [[nodiscard]] std::optional<send_task> next_of_file(std::uint32_t id, live_entry& one, std::size_t most_bytes);
   void end(std::uint32_t id, result<sent> outcome);
   void cancel(std::uint32_t id, const error& why);
 

@@ -1,5 +1,5 @@
-// What is sent: the sender's side of the operating system, behind an interface with an in-memory fake for tests. disk_source is
-// the real one. All functions block; the sender calls them on the worker pool, one at a time per object.
+// What is sent: the sender's side of the operating system, behind an interface with an in-memory fake for tests.
+// disk_source is the real one. All functions block; the sender calls them on the worker pool, one at a time per object.
 #pragma once
 
 #include <chrono>
@@ -16,10 +16,21 @@
 
 namespace tcptools::transfer {
 
+// What tells a file from another of the same name, size and modification time, and from itself after a change that
+// hides.
+struct file_identity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  timestamp changed;  // ctime
+
+  friend bool operator==(const file_identity&, const file_identity&) = default;
+};
+
 // One thing to send, as it was found.
 struct source_item {
   std::string origin;  // where it is on this side, as the user knows it
   entry item;
+  file_identity identity;
   std::uint64_t token = 0;  // the source's own handle for it
 };
 
@@ -51,9 +62,10 @@ class source_file {
   // Where the hole at `offset` ends, or `offset` itself if there is data. The end of the file counts as data.
   [[nodiscard]] virtual std::uint64_t hole_end(std::uint64_t offset) = 0;
 
-  // Fails with errc::source_changed unless the file is, in size, times and identity, what it was when it was offered. Does not
-  // miss a change that the file system's clock is too coarse to show: where one was possible, the file counts as changed
-  // only if it was modified after reading began.
+  // Fails with errc::source_changed unless the file is, in size, times and identity, what it was when it was offered. A
+  // success means that nothing was written since open(), except through a memory mapping that was dirty by then; for
+  // files that fit their offer (limits::inline_content) also except within one tick of the file system's clock, which
+  // is too coarse to show it. open() lets that tick pass for larger files.
   [[nodiscard]] virtual result<void> check_unchanged() = 0;
 };
 
@@ -77,14 +89,17 @@ class source {
   source& operator=(const source&) = delete;
   virtual ~source() = default;
 
-  // The next entries, at most `most`, children before their directory. Called until `last`.
+  // The next entries, at most `most`, children before their directory. A batch may be empty, since a call looks at no
+  // more than `most` names. Called until `last`.
   [[nodiscard]] virtual source_batch next(std::size_t most) = 0;
 
   // Fails with errc::source_missing, source_unreadable, or source_changed (it is not the file that next() found).
   [[nodiscard]] virtual result<std::unique_ptr<source_file>> open(const source_item& item) = 0;
+  // In addition, an item's stream can be opened only once: what was read from it is gone.
   [[nodiscard]] virtual result<std::unique_ptr<source_stream>> open_stream(const source_item& item) = 0;
 
-  // Removes a delivered file from this side, if it is still the one that was sent.
+  // Removes a delivered file or link from this side. Fails with errc::source_changed, and removes nothing, if it is no
+  // longer the one that was sent. Directories and streams stay.
   [[nodiscard]] virtual result<void> remove(const source_item& item) = 0;
 };
 

@@ -1,0 +1,56 @@
+// Listens on one port of several addresses and hands out connections.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <asio/ip/tcp.hpp>
+
+#include "tcptools/base/result.hpp"
+#include "tcptools/base/unique_fd.hpp"
+#include "tcptools/net/completion.hpp"
+#include "tcptools/net/event.hpp"
+#include "tcptools/net/stream.hpp"
+
+namespace tcptools::net {
+
+class listener {
+ public:
+  using on_connection = std::function<void(std::shared_ptr<stream>)>;
+  using on_trouble = std::function<void(const error&)>;
+
+  // Listens on all of these addresses, IPv6 ones without their IPv4 form. Port 0: one that is free, the same for all. An IPv6 address
+  // is left out where the system has no IPv6, as long as one address remains.
+  [[nodiscard]] static result<std::unique_ptr<listener>> open(const any_executor& executor,
+                                                              const std::vector<asio::ip::address>& addresses, std::uint16_t port);
+
+  // Accepts until close(). Where descriptors or memory run out it says so once, turns the waiting connection away with the descriptor
+  // it keeps in reserve, and waits, longer each time up to a second, before it tries again.
+  awaitable<void> run(on_connection accept, on_trouble complain);
+
+  void close();
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  // "127.0.0.1:1122, [::1]:1122".
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] any_executor get_executor() const { return executor_; }
+
+ private:
+  using acceptor = asio::basic_socket_acceptor<asio::ip::tcp, any_executor>;
+
+  explicit listener(any_executor executor);
+  awaitable<void> accept_from(acceptor& from, const on_connection& accept, const on_trouble& complain);
+  void turn_one_away(acceptor& from);
+
+  any_executor executor_;
+  std::vector<std::unique_ptr<acceptor>> acceptors_;
+  std::uint16_t port_ = 0;
+  unique_fd reserve_;
+  event closed_;
+  bool open_ = true;
+};
+
+}  // namespace tcptools::net

@@ -1,0 +1,58 @@
+// A connection as the wings see it: bytes both ways, a peer with a name, a deadline. Plain TCP is one kind of it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "tcptools/base/bytes.hpp"
+#include "tcptools/base/result.hpp"
+#include "tcptools/net/completion.hpp"
+
+namespace tcptools::net {
+
+struct peer_info {
+  std::string text;     // "127.0.0.1:4711", "[::1]:4711"
+  std::string address;  // "127.0.0.1", "::1"
+};
+
+// One coroutine may read while another writes. Outlives every operation on it; close() ends them soon, not at once.
+// Errors: errc::connection_lost, errc::timed_out (the deadline), errc::end_of_stream (reading, the peer half-closed).
+class stream {
+ public:
+  using clock = std::chrono::steady_clock;
+
+  stream() = default;
+  stream(const stream&) = delete;
+  stream& operator=(const stream&) = delete;
+  virtual ~stream() = default;
+
+  // At least one byte, at most `into.size()`. Precondition: `into` is not empty.
+  [[nodiscard]] virtual awaitable<result<std::size_t>> read_some(std::span<std::byte> into) = 0;
+
+  // All bytes of all pieces, in order.
+  [[nodiscard]] virtual awaitable<result<void>> write(std::span<const byte_view> pieces) = 0;
+  [[nodiscard]] awaitable<result<void>> write(byte_view bytes) { co_return co_await write(std::span{&bytes, 1}); }
+
+  // Nothing more will be written; reading goes on.
+  [[nodiscard]] virtual awaitable<result<void>> shutdown_send() = 0;
+
+  // Ends both directions and every pending operation. May be called again.
+  virtual void close() = 0;
+
+  // When it passes, pending and later operations fail with errc::timed_out until it is moved or cleared. Moving it is cheap.
+  virtual void set_deadline(clock::time_point when) = 0;
+  virtual void clear_deadline() = 0;
+
+  // Bytes written that the peer's system has not acknowledged.
+  [[nodiscard]] virtual std::size_t unacknowledged() const = 0;
+
+  [[nodiscard]] virtual const peer_info& peer() const = 0;
+  [[nodiscard]] virtual std::uint64_t bytes_read() const = 0;
+  [[nodiscard]] virtual std::uint64_t bytes_written() const = 0;
+  [[nodiscard]] virtual any_executor get_executor() = 0;
+};
+
+}  // namespace tcptools::net

@@ -1,0 +1,51 @@
+// A stream over plain TCP.
+#pragma once
+
+#include <memory>
+
+#include <asio/ip/tcp.hpp>
+
+#include "tcptools/net/deadline.hpp"
+#include "tcptools/net/stream.hpp"
+
+namespace tcptools::net {
+
+using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, any_executor>;
+
+// What is there is taken, and what fits is given, with one system call and without a turn of the event loop; only then does an
+// operation wait.
+class tcp_stream final : public stream {
+ public:
+  // A connected socket. Small writes go out at once (TCP_NODELAY), and a peer that vanished is found out (SO_KEEPALIVE).
+  explicit tcp_stream(tcp_socket socket);
+
+  using stream::write;
+  [[nodiscard]] awaitable<result<std::size_t>> read_some(std::span<std::byte> into) override;
+  [[nodiscard]] awaitable<result<void>> write(std::span<const byte_view> pieces) override;
+  [[nodiscard]] awaitable<result<void>> shutdown_send() override;
+  void close() override;
+
+  void set_deadline(clock::time_point when) override { deadline_.set(when); }
+  void clear_deadline() override { deadline_.clear(); }
+
+  [[nodiscard]] std::size_t unacknowledged() const override;
+  [[nodiscard]] const peer_info& peer() const override { return peer_; }
+  [[nodiscard]] std::uint64_t bytes_read() const override { return bytes_read_; }
+  [[nodiscard]] std::uint64_t bytes_written() const override { return bytes_written_; }
+  [[nodiscard]] any_executor get_executor() override { return socket_.get_executor(); }
+
+ private:
+  // Waits until the socket can be read or written, or has failed.
+  [[nodiscard]] awaitable<result<void>> wait_for(asio::socket_base::wait_type what);
+  // Open, and its deadline has not passed.
+  [[nodiscard]] result<void> check_usable() const;
+  [[nodiscard]] error lost(int error_number) const;
+
+  mutable tcp_socket socket_;
+  peer_info peer_;
+  deadline deadline_;
+  std::uint64_t bytes_read_ = 0;
+  std::uint64_t bytes_written_ = 0;
+};
+
+}  // namespace tcptools::net

@@ -1,0 +1,54 @@
+// Reads frames from a stream. Content is not copied: a frame's views point into the memory it was received in, which lives as long as
+// somebody holds its owner.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "tcptools/base/bytes.hpp"
+#include "tcptools/base/result.hpp"
+#include "tcptools/net/completion.hpp"
+#include "tcptools/net/stream.hpp"
+#include "tcptools/transfer/protocol.hpp"
+
+namespace tcptools::transfer {
+
+struct received_frame {
+  frame value;
+  std::shared_ptr<const void> owner;
+};
+
+class frame_reader {
+ public:
+  // `from` outlives the reader. `already_read` is what was taken from it before, to find out its language.
+  explicit frame_reader(net::stream& from, byte_view already_read = {});
+
+  // The next frame, or why there is none: what the stream failed with, errc::protocol_violation, errc::version_unsupported.
+  // errc::end_of_stream only between frames; inside one it is errc::connection_lost.
+  [[nodiscard]] net::awaitable<result<received_frame>> next();
+
+  // Takes `count` bytes that are no frame (the preface). Precondition: count is small.
+  [[nodiscard]] net::awaitable<result<byte_buffer>> take(std::size_t count);
+
+ private:
+  // One piece of receive memory. Frames in its front part may be in use elsewhere while its rest is filled.
+  struct slab {
+    explicit slab(std::size_t size) : bytes{std::make_unique_for_overwrite<std::byte[]>(size)}, capacity{size} {}
+
+    std::unique_ptr<std::byte[]> bytes;
+    std::size_t capacity;
+  };
+
+  [[nodiscard]] byte_view unread() const noexcept { return {slab_->bytes.get() + start_, end_ - start_}; }
+  // Reads until `size` unread bytes are there.
+  [[nodiscard]] net::awaitable<result<void>> fill(std::size_t size);
+  void make_room(std::size_t size);
+
+  net::stream& from_;
+  std::shared_ptr<slab> slab_;
+  std::size_t start_ = 0;  // of the unread bytes in the slab
+  std::size_t end_ = 0;
+  std::size_t last_size_ = 0;  // of the frame before: the next one is expected to be like it
+};
+
+}  // namespace tcptools::transfer

@@ -1,0 +1,69 @@
+// The receiver's side of one native connection: reads frames, carries jobs to the pool, writes answers, and watches that things move.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "tcptools/net/completion.hpp"
+#include "tcptools/net/event.hpp"
+#include "tcptools/net/stream.hpp"
+#include "tcptools/transfer/frame_reader.hpp"
+#include "tcptools/transfer/job_runner.hpp"
+#include "tcptools/transfer/receive_context.hpp"
+#include "tcptools/transfer/receive_machine.hpp"
+
+namespace tcptools::transfer {
+
+class native_receiver {
+ public:
+  // Called once HELLO was said, before anything is stored: makes sure that no other connection of that session is at work.
+  using admission = std::function<net::awaitable<void>(session_id)>;
+
+  // All outlive the receiver.
+  native_receiver(net::stream& stream, receive_context& context, session_info& info, admission admit);
+
+  // Runs the connection to its end. What has arrived is stored when it returns, and no file is held any more. Success is BYE from both sides.
+  [[nodiscard]] net::awaitable<result<void>> run(byte_view already_read);
+
+  // Ends the connection soon, telling the sender why. What has arrived is stored.
+  void stop(wire_code code, error why);
+  // Ends the connection at once, without a word. What has arrived is stored.
+  void abort(error why);
+
+ private:
+  [[nodiscard]] net::awaitable<result<void>> read_frames(frame_reader& reader);
+  net::awaitable<void> store_jobs();
+  net::awaitable<void> write_answers();
+  net::awaitable<void> watch();
+
+  void report_outcomes();
+  [[nodiscard]] bool waits_for_peer() const noexcept;
+  // Grows whenever the other side moved something.
+  [[nodiscard]] std::uint64_t progress_marks() const noexcept;
+  void wake_all();
+
+  net::stream& stream_;
+  receive_context& context_;
+  session_info& info_;
+  admission admit_;
+  receive_machine machine_;
+  job_runner runner_;
+
+  net::event work_;     // there are jobs, or no more will come
+  net::event answers_;  // there are answers, or no more will come
+  net::event room_;     // what was waiting has become less
+  net::event end_;      // for the watch
+
+  std::optional<error> failure_;  // the first one: what ended the connection
+  bool reading_over_ = false;
+  bool storing_over_ = false;
+  bool over_ = false;
+  bool storing_ = false;
+  bool writing_ = false;
+  std::uint64_t frames_read_ = 0;
+};
+
+}  // namespace tcptools::transfer

@@ -1,0 +1,99 @@
+// The sender's side of one native connection: offers what the queue has, reads and sends what the receiver lacks, and watches that
+// things move.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "tcptools/net/completion.hpp"
+#include "tcptools/net/event.hpp"
+#include "tcptools/net/stream.hpp"
+#include "tcptools/transfer/block_reader.hpp"
+#include "tcptools/transfer/rate_limiter.hpp"
+#include "tcptools/transfer/send_context.hpp"
+#include "tcptools/transfer/send_machine.hpp"
+#include "tcptools/transfer/stream_reader.hpp"
+
+namespace tcptools::transfer {
+
+class native_sender {
+ public:
+  // All outlive the sender.
+  native_sender(net::stream& stream, send_context& context, session_id session);
+
+  // Runs the connection to its end. What got no outcome is back in the queue when it returns. Success is BYE from both sides.
+  [[nodiscard]] net::awaitable<result<void>> run();
+
+  // Ends the connection soon, telling the receiver.
+  void stop(error why);
+
+  // The receiver answered to this connection's HELLO.
+  [[nodiscard]] bool welcomed() const noexcept { return machine_.welcomed(); }
+  // An entry moved on.
+  [[nodiscard]] bool progressed() const noexcept { return progressed_; }
+  // The receiver was busy with some entry, which is in the queue again.
+  [[nodiscard]] const std::optional<error>& busy() const noexcept { return busy_; }
+
+ private:
+  // What waits to be written: frames, and the memory they lie in.
+  struct piece {
+    byte_buffer frames;
+    frame_memory memory;
+    std::vector<byte_view> views;
+    std::size_t size = 0;
+  };
+
+  // Each is a coroutine of its own; produce() decides, the others carry.
+  net::awaitable<void> produce();
+  net::awaitable<void> read_answers();
+  net::awaitable<void> write_pieces();
+  net::awaitable<void> watch();
+
+  [[nodiscard]] net::awaitable<bool> offer_more();
+  [[nodiscard]] net::awaitable<void> offer_small(std::size_t count);
+  [[nodiscard]] std::size_t count_small() const;
+  [[nodiscard]] net::awaitable<void> perform(tasks::read task);
+  [[nodiscard]] net::awaitable<void> perform(tasks::read_stream task);
+  [[nodiscard]] net::awaitable<void> perform(tasks::check task);
+  [[nodiscard]] net::awaitable<void> settle_outcomes();
+  [[nodiscard]] net::awaitable<result<void>> write(const std::vector<byte_view>& views);
+  // Runs a job of the source on the pool; the other side cannot be blamed for how long it takes.
+  template <class Job>
+  [[nodiscard]] net::awaitable<std::invoke_result_t<Job>> on_source(Job job);
+
+  void push_frames();
+  void push(piece one);
+  void fail(error why);
+  void wake_all();
+
+  net::stream& stream_;
+  send_context& context_;
+  send_machine machine_;
+  block_reader reader_;
+  frame_memory_pool memory_;
+  std::map<std::uint32_t, stream_reader> streams_;
+  std::optional<rate_limiter> limiter_;
+
+  net::event news_;  // for produce(): answers, room in the outbox, the end
+  net::event outgoing_;
+  net::event end_;
+
+  std::deque<piece> outbox_;
+  std::size_t outbox_bytes_ = 0;
+  std::vector<send_outcome> outcomes_;
+  std::vector<send_item> later_;  // what the receiver was busy with
+  std::optional<error> failure_;
+  std::optional<error> busy_;
+  bool producing_over_ = false;
+  bool writing_over_ = false;
+  bool over_ = false;
+  bool on_source_ = false;
+  bool progressed_ = false;
+};
+
+}  // namespace tcptools::transfer

@@ -1,0 +1,77 @@
+// Receives from many senders at once on one port: finds out each connection's language and runs its session.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/completion.hpp"
+#include "tcptools/net/event.hpp"
+#include "tcptools/net/stream.hpp"
+#include "tcptools/net/task_group.hpp"
+#include "tcptools/transfer/compat_receiver.hpp"
+#include "tcptools/transfer/native_receiver.hpp"
+#include "tcptools/transfer/receive_context.hpp"
+
+namespace tcptools::transfer {
+
+class receive_server {
+ public:
+  struct settings {
+    std::size_t max_sessions = 256;
+    bool compat = true;
+    bool once = false;  // end after one session; one that was lost may come back within the idle timeout
+  };
+
+  // All outlive the server.
+  receive_server(net::listener& listener, receive_context& context, settings chosen);
+
+  // Serves until drain() or force(), or with `once` until a session has ended; returns when the last session has.
+  [[nodiscard]] net::awaitable<void> run();
+
+  // Accepts nobody any more; sessions that go on for longer than a few seconds are asked to come back later.
+  void drain();
+  // Ends every session at once.
+  void force();
+
+  // How the session that `once` waits for ended.
+  [[nodiscard]] const result<void>& once_result() const noexcept { return once_result_; }
+
+ private:
+  // A session at work; exactly one of the receivers is there once the language is known.
+  struct session {
+    std::shared_ptr<net::stream> stream;
+    session_info info;
+    std::optional<native_receiver> native;
+    std::optional<compat_receiver> compat;
+    std::optional<session_id> id;
+  };
+
+  net::awaitable<void> serve(std::shared_ptr<net::stream> stream);
+  [[nodiscard]] net::awaitable<result<void>> serve_native(session& one, byte_view first);
+  [[nodiscard]] net::awaitable<result<void>> turn_away(net::stream& stream);
+  // Ends an older connection of the same session: its sender knows better than we do that it is lost.
+  net::awaitable<void> admit(session& one, session_id id);
+  void on_end(const session& one, const result<void>& how);
+  net::awaitable<void> stop_stragglers();
+  net::awaitable<void> wait_for_return();
+
+  net::listener& listener_;
+  receive_context& context_;
+  settings settings_;
+  net::task_group sessions_group_;
+  net::task_group helpers_;
+  std::map<std::uint64_t, session*> sessions_;  // by number
+  net::event session_ended_;
+  net::event forced_;
+  std::uint64_t last_number_ = 0;
+  std::size_t turned_away_ = 0;
+  bool draining_ = false;
+  result<void> once_result_ = error{errc::cancelled, "stopped before a session came"};
+};
+
+}  // namespace tcptools::transfer

@@ -1,0 +1,42 @@
+// What a run tells the shell. The table is in --help, in the README and in the man pages.
+#pragma once
+
+#include <string_view>
+
+#include "tcptools/base/error.hpp"
+
+namespace tcptools::cli {
+
+enum class exit_code : int {
+  success = 0,
+  some_failed = 1,
+  usage = 2,
+  connection = 3,
+  refused = 4,
+  not_verified = 5,
+  storage = 6,
+  timed_out = 7,
+  signal = 128,  // plus the signal's number
+};
+
+inline constexpr std::string_view exit_code_help =
+    "Exit codes: 0 delivered; 1 some files not delivered (each named on stderr); 2 usage; 3 could not connect, or connection "
+    "lost beyond retries; 4 refused by the other side; 5 content not verified or source changed; 6 storage on the other side; "
+    "7 timed out; 130, 143 ended by a signal.";
+
+[[nodiscard]] exit_code exit_code_for(errc code) noexcept;
+
+// The errc's name as --json prints it: "storage_full".
+[[nodiscard]] std::string_view name_of(errc code) noexcept;
+
+// The exit code of a run of which several entries failed: the one they share, otherwise some_failed.
+class exit_code_sum {
+ public:
+  void add(exit_code one) noexcept { sum_ = sum_ == exit_code::success || sum_ == one ? one : exit_code::some_failed; }
+  [[nodiscard]] exit_code value() const noexcept { return sum_; }
+
+ private:
+  exit_code sum_ = exit_code::success;
+};
+
+}  // namespace tcptools::cli

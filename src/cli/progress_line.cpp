@@ -1,0 +1,130 @@
+#include "cli/progress_line.hpp"
+
+#include <locale.h>
+#include <wchar.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "tcptools/base/units.hpp"
+
+namespace tcptools::cli {
+namespace {
+
+constexpr std::size_t bar_width = 16;
+constexpr std::size_t least_name = 8;
+
+// One code point: its bytes and its columns.
+struct glyph {
+  std::string_view bytes;
+  std::size_t columns = 1;
+};
+
+std::size_t columns_of(wchar_t character) {
+  // wcwidth(3) knows characters only in a UTF-8 locale, which the user's need not be.
+  static const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  if (utf8 == nullptr) return 1;
+  const locale_t before = uselocale(utf8);
+  const int columns = wcwidth(character);
+  uselocale(before);
+  return columns < 0 ? 1 : static_cast<std::size_t>(columns);
+}
+
+std::vector<glyph> glyphs(std::string_view text) {
+  std::vector<glyph> all;
+  while (!text.empty()) {
+    const auto lead = static_cast<unsigned char>(text[0]);
+    std::size_t length = lead < 0x80U ? 1 : lead < 0xE0U ? 2 : lead < 0xF0U ? 3 : 4;
+    length = std::min(length, text.size());
+    auto code = static_cast<wchar_t>(length == 1 ? lead : lead & (0xFFU >> (length + 1)));
+    for (std::size_t i = 1; i < length; ++i) code = static_cast<wchar_t>((code << 6) | (static_cast<unsigned char>(text[i]) & 0x3FU));
+    all.push_back({text.substr(0, length), columns_of(code)});
+    text.remove_prefix(length);
+  }
+  return all;
+}
+
+std::size_t width_of(const std::vector<glyph>& all) {
+  std::size_t width = 0;
+  for (const glyph& one : all) width += one.columns;
+  return width;
+}
+
+std::string bar(std::uint64_t done, std::uint64_t total) {
+  const std::size_t full = total == 0 ? bar_width : static_cast<std::size_t>(static_cast<double>(done) / static_cast<double>(total) * bar_width);
+  const std::size_t filled = std::min(full, bar_width);
+  return "[" + std::string(filled, '=') + std::string(bar_width - filled, ' ') + "]";
+}
+
+std::string percent(std::uint64_t done, std::uint64_t total) {
+  const double share = total == 0 ? 100.0 : 100.0 * static_cast<double>(done) / static_cast<double>(total);
+  std::string digits = std::to_string(static_cast<unsigned>(std::min(share, 100.0)));
+  return std::string(3 - std::min<std::size_t>(3, digits.size()), ' ') + digits + "%";
+}
+
+}  // namespace
+
+std::size_t display_width(std::string_view text) { return width_of(glyphs(text)); }
+
+std::string shorten(std::string_view text, std::size_t width) {
+  const std::vector<glyph> all = glyphs(text);
+  if (width_of(all) <= width) return std::string{text};
+  if (width < 2) return std::string(width, '.');
+  const std::size_t front_most = (width - 1) / 2;
+  const std::size_t back_most = width - 1 - front_most;
+  std::string front;
+  std::size_t columns = 0;
+  for (const glyph& one : all) {
+    if ((columns += one.columns) > front_most) break;
+    front += one.bytes;
+  }
+  std::size_t start = all.size();
+  columns = 0;
+  while (start > 0 && columns + all[start - 1].columns <= back_most) columns += all[--start].columns;
+  std::string back;
+  for (; start < all.size(); ++start) back += all[start].bytes;
+  return front + "~" + back;
+}
+
+std::string render_progress(const progress_state& state, std::size_t width) {
+  // In the order of the line, with what each is worth: the highest number goes first when there is no room.
+  struct part {
+    std::string text;
+    int expendable;
+  };
+  std::vector<part> parts;
+  if (state.bytes_total) {
+    parts.push_back({bar(state.bytes_done, *state.bytes_total), 4});
+    parts.push_back({percent(state.bytes_done, *state.bytes_total), 0});
+  } else {
+    parts.push_back({format_size(state.bytes_done), 0});
+  }
+  parts.push_back({format_size(state.bytes_per_second) + "/s", 1});
+  if (state.bytes_total && state.bytes_per_second > 0 && *state.bytes_total > state.bytes_done) {
+    const std::uint64_t left = (*state.bytes_total - state.bytes_done) / state.bytes_per_second;
+    parts.push_back({"ETA " + format_duration(std::chrono::seconds{static_cast<std::int64_t>(left)}), 2});
+  }
+  if (state.files_total && *state.files_total != 1) {
+    parts.push_back({std::to_string(state.files_done) + "/" + std::to_string(*state.files_total), 3});
+  } else if (!state.files_total && state.files_done > 0) {
+    parts.push_back({std::to_string(state.files_done) + " files", 3});
+  }
+
+  const auto join = [&parts] {
+    std::string line;
+    for (const part& one : parts) line += (line.empty() ? "" : "  ") + one.text;
+    return line;
+  };
+  std::string line = join();
+  while (parts.size() > 1 && line.size() + 2 + least_name > width) {
+    const auto worst = std::max_element(parts.begin(), parts.end(), [](const part& a, const part& b) { return a.expendable < b.expendable; });
+    parts.erase(worst);
+    line = join();
+  }
+  if (line.size() > width) return line.substr(0, width);
+  if (line.size() + 2 + least_name > width) return line;
+  const std::string name = shorten(state.name, width - line.size() - 2);
+  return name.empty() ? line : name + "  " + line;
+}
+
+}  // namespace tcptools::cli

@@ -1,0 +1,124 @@
+#include "tcptools/net/tcp_stream.hpp"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "tcptools/net/endpoint.hpp"
+
+namespace tcptools::net {
+namespace {
+
+constexpr std::size_t pieces_per_call = 64;
+
+peer_info describe_peer(const tcp_socket& socket) {
+  std::error_code failure;
+  const asio::ip::tcp::endpoint endpoint = socket.remote_endpoint(failure);
+  if (failure) return {"a peer that left", ""};
+  return {to_text(endpoint), to_text(endpoint.address())};
+}
+
+bool would_block(int error_number) noexcept { return error_number == EAGAIN || error_number == EWOULDBLOCK; }
+
+}  // namespace
+
+tcp_stream::tcp_stream(tcp_socket socket)
+    : socket_{std::move(socket)}, peer_{describe_peer(socket_)}, deadline_{socket_.get_executor(), [this] {
+        std::error_code ignored;
+        socket_.cancel(ignored);
+      }} {
+  std::error_code ignored;  // neither is needed for a correct transfer
+  socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
+  socket_.set_option(asio::socket_base::keep_alive{true}, ignored);
+  socket_.native_non_blocking(true, ignored);
+}
+
+result<void> tcp_stream::check_usable() const {
+  if (!socket_.is_open()) return error{errc::connection_lost, "connection to " + peer_.text + " closed"};
+  if (deadline_.expired()) return error{errc::timed_out, "connection to " + peer_.text + " timed out"};
+  return {};
+}
+
+error tcp_stream::lost(int error_number) const {
+  return error{errc::connection_lost, "connection to " + peer_.text + " lost: " + os_text(error_number)};
+}
+
+// Also returns when the wait was interrupted by a deadline that has been moved meanwhile: the caller tries, and waits again.
+awaitable<result<void>> tcp_stream::wait_for(asio::socket_base::wait_type what) {
+  (void)co_await socket_.async_wait(what, use_tuple);
+  co_return check_usable();
+}
+
+awaitable<result<std::size_t>> tcp_stream::read_some(std::span<std::byte> into) {
+  for (;;) {
+    if (const result<void> usable = check_usable(); !usable) co_return usable.error();
+    const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+    if (got > 0) {
+      bytes_read_ += static_cast<std::size_t>(got);
+      co_return static_cast<std::size_t>(got);
+    }
+    if (got == 0) co_return error{errc::end_of_stream, "connection closed by " + peer_.text};
+    if (errno == EINTR) continue;
+    if (!would_block(errno)) co_return lost(errno);
+    const result<void> ready = co_await wait_for(asio::socket_base::wait_read);
+    if (!ready) co_return ready.error();
+  }
+}
+
+awaitable<result<void>> tcp_stream::write(std::span<const byte_view> pieces) {
+  std::size_t offset = 0;  // of what is unwritten in the first piece
+  while (!pieces.empty()) {
+    if (const result<void> usable = check_usable(); !usable) co_return usable.error();
+    std::array<iovec, pieces_per_call> vector{};
+    const std::size_t count = std::min(pieces.size(), vector.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      const byte_view piece = i == 0 ? pieces[0].subspan(offset) : pieces[i];
+      vector[i] = {const_cast<std::byte*>(piece.data()), piece.size()};  // NOLINT: iovec has no const form
+    }
+    msghdr message{};
+    message.msg_iov = vector.data();
+    message.msg_iovlen = count;
+    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (!would_block(errno)) co_return lost(errno);
+      const result<void> ready = co_await wait_for(asio::socket_base::wait_write);
+      if (!ready) co_return ready.error();
+      continue;
+    }
+    bytes_written_ += static_cast<std::size_t>(sent);
+    offset += static_cast<std::size_t>(sent);
+    while (!pieces.empty() && offset >= pieces[0].size()) {
+      offset -= pieces[0].size();
+      pieces = pieces.subspan(1);
+    }
+  }
+  co_return result<void>{};
+}
+
+awaitable<result<void>> tcp_stream::shutdown_send() {
+  std::error_code failure;
+  if (socket_.is_open()) socket_.shutdown(asio::socket_base::shutdown_send, failure);
+  if (failure) co_return lost(failure.value());
+  co_return result<void>{};
+}
+
+void tcp_stream::close() {
+  std::error_code ignored;
+  socket_.close(ignored);
+}
+
+std::size_t tcp_stream::unacknowledged() const {
+  int count = 0;
+  if (!socket_.is_open() || ::ioctl(socket_.native_handle(), SIOCOUTQ, &count) != 0) return 0;
+  return static_cast<std::size_t>(std::max(count, 0));
+}
+
+}  // namespace tcptools::net

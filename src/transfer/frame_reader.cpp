@@ -1,0 +1,69 @@
+#include "tcptools/transfer/frame_reader.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tcptools::transfer {
+namespace {
+
+constexpr std::size_t usual_slab = 256U << 10U;
+// Room behind the last whole frame of a slab, so that the next frame's header comes with the same read.
+constexpr std::size_t header_room = 64;
+
+}  // namespace
+
+frame_reader::frame_reader(net::stream& from, byte_view already_read)
+    : from_{from}, slab_{std::make_shared<slab>(std::max(usual_slab, already_read.size()))}, end_{already_read.size()} {
+  std::copy(already_read.begin(), already_read.end(), slab_->bytes.get());
+}
+
+net::awaitable<result<received_frame>> frame_reader::next() {
+  for (;;) {
+    result<decoded> step = decode(unread());
+    if (!step) co_return std::move(step).error();
+    if (step->value) {
+      start_ += step->size;
+      last_size_ = step->size;
+      co_return received_frame{std::move(*step->value), slab_};
+    }
+    const result<void> filled = co_await fill(step->size);
+    if (!filled) co_return filled.error();
+  }
+}
+
+net::awaitable<result<byte_buffer>> frame_reader::take(std::size_t count) {
+  const result<void> filled = co_await fill(count);
+  if (!filled) co_return filled.error();
+  const byte_view taken = unread().first(count);
+  start_ += count;
+  co_return byte_buffer{taken.begin(), taken.end()};
+}
+
+net::awaitable<result<void>> frame_reader::fill(std::size_t size) {
+  while (unread().size() < size) {
+    make_room(size);
+    const result<std::size_t> got = co_await from_.read_some({slab_->bytes.get() + end_, slab_->capacity - end_});
+    if (!got) {
+      const bool torn = got.error().code() == errc::end_of_stream && !unread().empty();
+      if (torn) co_return error{errc::connection_lost, "the connection ended in the middle of a message"};
+      co_return got.error();
+    }
+    end_ += *got;
+  }
+  co_return result<void>{};
+}
+
+// Where a frame does not fit behind what is there, it goes on in a new slab. Large frames of one size then lie one behind the other, and
+// what is copied from slab to slab is a header.
+void frame_reader::make_room(std::size_t size) {
+  if (start_ + size <= slab_->capacity && end_ < slab_->capacity) return;
+  const std::size_t expected = size > header_room ? size : std::max(last_size_, header_room);
+  const std::size_t frames = std::max<std::size_t>(1, usual_slab / expected);
+  auto fresh = std::make_shared<slab>(std::max(expected * frames + header_room, unread().size() + size));
+  std::memcpy(fresh->bytes.get(), unread().data(), unread().size());
+  end_ -= start_;
+  start_ = 0;
+  slab_ = std::move(fresh);
+}
+
+}  // namespace tcptools::transfer

@@ -1,0 +1,196 @@
+#include "tcptools/transfer/native_receiver.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "tcptools/net/task_group.hpp"
+#include "tcptools/net/worker_pool.hpp"
+
+namespace tcptools::transfer {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds longest_watch_interval{1000};
+constexpr std::chrono::milliseconds shortest_watch_interval{10};
+
+// Checks and copies are worth nothing once nobody waits for them; what was received is.
+bool is_background(const job& one) noexcept {
+  return std::holds_alternative<jobs::claim>(one) || std::holds_alternative<jobs::keep>(one);
+}
+
+}  // namespace
+
+native_receiver::native_receiver(net::stream& stream, receive_context& context, session_info& info, admission admit)
+    : stream_{stream},
+      context_{context},
+      info_{info},
+      admit_{std::move(admit)},
+      machine_{{limits::window, limits::open_files, context.where.largest_file()}},
+      runner_{context.where},
+      work_{stream.get_executor()},
+      answers_{stream.get_executor()},
+      room_{stream.get_executor()},
+      end_{stream.get_executor()} {}
+
+net::awaitable<result<void>> native_receiver::run(byte_view already_read) {
+  net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
+                          stop(wire_code::storage_failed, error{errc::storage_failed, std::string{task} + ": " + std::string{what}});
+                        }};
+  tasks.spawn("store", store_jobs());
+  tasks.spawn("answer", write_answers());
+  tasks.spawn("watch", watch());
+
+  frame_reader reader{stream_, already_read};
+  const result<void> read = co_await read_frames(reader);
+  if (!read) stop(to_wire(read.error().code()), read.error());
+  reading_over_ = true;
+  wake_all();
+  // The sender may not have read our last words yet: wait until it closes, so that they are not lost to a reset.
+  std::array<std::byte, 4096> ignored{};
+  while (co_await stream_.read_some(ignored)) {
+  }
+  over_ = true;
+  wake_all();
+  co_await tasks.join();
+
+  auto close = [this] { runner_.close(); };
+  co_await net::offload(context_.pool, std::move(close));
+  if (failure_) co_return *failure_;
+  co_return result<void>{};
+}
+
+void native_receiver::stop(wire_code code, error why) {
+  if (failure_ || machine_.finished()) return;
+  const bool peer_is_there = why.code() != errc::connection_lost && why.code() != errc::end_of_stream;
+  if (why.code() == errc::end_of_stream) why = error{errc::connection_lost, "the sender closed the connection before it was done"};
+  failure_ = std::move(why);
+  if (peer_is_there) machine_.fail(code, failure_->text());
+  wake_all();
+}
+
+void native_receiver::abort(error why) {
+  if (!failure_) failure_ = std::move(why);
+  stream_.close();
+  wake_all();
+}
+
+net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) {
+  const result<byte_buffer> start = co_await reader.take(preface().size());
+  if (!start) co_return start.error();
+  if (!std::equal(start->begin(), start->end(), preface().begin())) {
+    co_return error{errc::protocol_violation, "not the native protocol, though it begins like it"};
+  }
+  while (!machine_.finished() && !failure_) {
+    while (!failure_ && (machine_.waiting_bytes() > limits::unstored_bytes || machine_.answer_bytes() > limits::unsent_answers)) {
+      co_await room_.wait();
+    }
+    result<received_frame> got = co_await reader.next();
+    if (machine_.finished() || failure_) break;
+    if (!got) co_return got.error();
+    ++frames_read_;
+    const bool first = !machine_.session();
+    const result<void> good = machine_.on_frame(std::move(got->value), std::move(got->owner));
+    if (!good) co_return good.error();
+    if (first) co_await admit_(*machine_.session());
+    report_outcomes();
+    work_.notify_all();
+    answers_.notify_all();
+  }
+  co_return result<void>{};
+}
+
+net::awaitable<void> native_receiver::store_jobs() {
+  for (;;) {
+    std::vector<job> batch = machine_.take_jobs();
+    if (reading_over_ && (batch.empty() || is_background(batch.front()))) break;
+    if (batch.empty()) {
+      co_await work_.wait();
+      continue;
+    }
+    storing_ = true;
+    auto run = [this, &batch] { return runner_.run(batch); };
+    const std::vector<job_result> results = co_await net::offload(context_.pool, std::move(run));
+    storing_ = false;
+    batch.clear();
+    for (const job_result& one : results) machine_.on_result(one);
+    report_outcomes();
+    answers_.notify_all();
+    room_.notify_all();
+  }
+  storing_over_ = true;
+  answers_.notify_all();
+}
+
+net::awaitable<void> native_receiver::write_answers() {
+  for (;;) {
+    const byte_buffer answers = machine_.take_answers();
+    if (answers.empty()) {
+      if (storing_over_ || failure_ || machine_.finished()) break;
+      co_await answers_.wait();
+      continue;
+    }
+    writing_ = true;
+    const result<void> written = co_await stream_.write(answers);
+    writing_ = false;
+    room_.notify_all();
+    if (!written) {
+      stop(to_wire(written.error().code()), written.error());
+      break;
+    }
+  }
+  // The last word is out. The sender closes when it has read it.
+  const result<void> half_closed = co_await stream_.shutdown_send();
+  if (!half_closed) stream_.close();
+}
+
+bool native_receiver::waits_for_peer() const noexcept {
+  return writing_ || failure_ || machine_.finished() || (machine_.waits_for_sender() && !storing_);
+}
+
+std::uint64_t native_receiver::progress_marks() const noexcept {
+  return frames_read_ + stream_.bytes_read() / limits::progress_quantum + stream_.bytes_written() / limits::progress_quantum;
+}
+
+net::awaitable<void> native_receiver::watch() {
+  const auto interval = std::clamp(context_.idle_timeout / 8, shortest_watch_interval, longest_watch_interval);
+  const auto hello_until = clock::now() + limits::hello_wait;
+  auto moved_at = clock::now();
+  std::uint64_t marks = 0;
+  std::optional<clock::time_point> last_words_until;
+  while (!over_) {
+    (void)co_await end_.wait_until(clock::now() + interval);
+    const auto now = clock::now();
+    machine_.on_tick();
+    if (machine_.answer_bytes() > 0) answers_.notify_all();
+
+    if (failure_ || machine_.finished()) {
+      if (!last_words_until) last_words_until = now + limits::goodbye_wait;
+      if (now >= *last_words_until) stream_.close();
+      continue;
+    }
+    if (std::exchange(marks, progress_marks()) != marks || !waits_for_peer()) moved_at = now;
+    const bool no_hello = !machine_.session() && now >= hello_until;
+    if (no_hello || now - moved_at >= context_.idle_timeout) {
+      stop(wire_code::timed_out, error{errc::timed_out, no_hello ? "the sender did not say hello" : "the sender moved nothing"});
+    }
+  }
+}
+
+void native_receiver::report_outcomes() {
+  info_.bytes_received = stream_.bytes_read();
+  for (const receive_outcome& one : machine_.take_outcomes()) {
+    ++(one.outcome ? info_.delivered : info_.failed);
+    context_.observer.on_entry(info_, one);
+  }
+}
+
+void native_receiver::wake_all() {
+  work_.notify_all();
+  answers_.notify_all();
+  room_.notify_all();
+  end_.notify_all();
+}
+
+}  // namespace tcptools::transfer

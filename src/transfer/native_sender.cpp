@@ -1,0 +1,382 @@
+#include "tcptools/transfer/native_sender.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "tcptools/base/units.hpp"
+#include "tcptools/net/sleep.hpp"
+#include "tcptools/net/task_group.hpp"
+#include "tcptools/transfer/frame_reader.hpp"
+
+namespace tcptools::transfer {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+constexpr std::size_t bytes_per_read = 256U << 10U;
+constexpr std::size_t bytes_of_small_files = 256U << 10U;  // read in one job
+constexpr std::size_t small_files_per_job = 64;
+constexpr std::size_t outbox_limit = 512U << 10U;
+constexpr std::chrono::milliseconds stream_patience{250};
+constexpr std::chrono::milliseconds longest_watch_interval{1000};
+constexpr std::chrono::milliseconds shortest_watch_interval{10};
+
+bool is_small(offer_form form) noexcept { return form == offer_form::with_content || form == offer_form::promised; }
+
+}  // namespace
+
+native_sender::native_sender(net::stream& stream, send_context& context, session_id session)
+    : stream_{stream},
+      context_{context},
+      machine_{session},
+      reader_{context.queue.from()},
+      news_{stream.get_executor()},
+      outgoing_{stream.get_executor()},
+      end_{stream.get_executor()} {
+  if (context.settings.bytes_per_second) limiter_.emplace(*context.settings.bytes_per_second);
+}
+
+net::awaitable<result<void>> native_sender::run() {
+  net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
+                          fail(error{errc::connection_lost, std::string{task} + ": " + std::string{what}});
+                        }};
+  tasks.spawn("answers", read_answers());
+  tasks.spawn("write", write_pieces());
+  tasks.spawn("watch", watch());
+  push_frames();
+  co_await produce();
+  producing_over_ = true;
+  over_ = true;
+  wake_all();
+  co_await tasks.join();
+  stream_.close();
+  co_await settle_outcomes();
+
+  std::vector<send_item> unfinished = std::move(later_);
+  for (send_item& item : machine_.take_unfinished()) {
+    if (item.consumed) {
+      const error why = failure_ ? failure_->in("its input cannot be read again") : error{errc::connection_lost};
+      context_.observer.on_outcome({std::move(item.what), why});
+    } else {
+      unfinished.push_back(std::move(item));
+    }
+  }
+  context_.queue.put_back(std::move(unfinished));
+  if (failure_) co_return *failure_;
+  co_return result<void>{};
+}
+
+void native_sender::stop(error why) {
+  if (failure_ || machine_.finished()) return;
+  byte_buffer farewell;
+  encode(frames::error{to_wire(why.code()), why.text()}, farewell);
+  outbox_.clear();
+  outbox_bytes_ = 0;
+  const byte_view view{farewell};
+  piece last{std::move(farewell), nullptr, {view}, view.size()};
+  push(std::move(last));
+  fail(std::move(why));
+}
+
+void native_sender::fail(error why) {
+  if (!failure_ && !machine_.finished()) failure_ = std::move(why);
+  wake_all();
+}
+
+net::awaitable<void> native_sender::produce() {
+  while (!machine_.finished() && !failure_) {
+    co_await settle_outcomes();
+    if (outbox_bytes_ >= outbox_limit) {
+      co_await news_.wait();
+      continue;
+    }
+    if (co_await offer_more()) continue;
+    const std::optional<send_task> task = machine_.next(bytes_per_read);
+    push_frames();
+    if (!task) {
+      co_await news_.wait();
+    } else if (const auto* read = std::get_if<tasks::read>(&*task)) {
+      co_await perform(*read);
+    } else if (const auto* more = std::get_if<tasks::read_stream>(&*task)) {
+      co_await perform(*more);
+    } else {
+      co_await perform(std::get<tasks::check>(*task));
+    }
+    push_frames();
+  }
+}
+
+template <class Job>
+net::awaitable<std::invoke_result_t<Job>> native_sender::on_source(Job job) {
+  on_source_ = true;
+  if constexpr (std::is_void_v<std::invoke_result_t<Job>>) {
+    co_await net::offload(context_.pool, std::move(job));
+    on_source_ = false;
+  } else {
+    std::invoke_result_t<Job> value = co_await net::offload(context_.pool, std::move(job));
+    on_source_ = false;
+    co_return value;
+  }
+}
+
+// False if nothing more can be offered now.
+net::awaitable<bool> native_sender::offer_more() {
+  send_queue& queue = context_.queue;
+  if (queue.wants_more() && queue.empty()) {
+    auto fetch = [&queue] { return queue.fetch(); };
+    source_batch batch = co_await on_source(std::move(fetch));
+    for (const source_trouble& trouble : batch.troubles) context_.observer.on_trouble(trouble);
+    queue.add(std::move(batch));
+    co_return true;
+  }
+  if (queue.exhausted()) {
+    if (machine_.said_bye()) co_return false;
+    machine_.no_more_offers();
+    co_return true;
+  }
+  if (const std::size_t count = count_small(); count > 0) {
+    co_await offer_small(count);
+    co_return true;
+  }
+  const offer_form form = machine_.form_for(queue.at(0).what.item);
+  if (is_small(form) || !machine_.may_offer(form)) co_return false;
+  send_item item = queue.pop();
+  const entry described = item.what.item;
+  const source_item what = item.what;
+  const std::uint32_t id = machine_.offer(std::move(item), form);
+  if (described.kind == entry_kind::stream) {
+    streams_.try_emplace(id, context_.queue.from(), what, std::size_t{1} << described.block_log2);
+  }
+  push_frames();
+  co_return true;
+}
+
+// How many small files the queue begins with that can be read and offered together.
+std::size_t native_sender::count_small() const {
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  const std::size_t most = std::min({context_.queue.size(), machine_.room(), small_files_per_job});
+  for (; count < most && bytes < bytes_of_small_files; ++count) {
+    const entry& item = context_.queue.at(count).what.item;
+    if (!is_small(machine_.form_for(item))) break;
+    bytes += static_cast<std::size_t>(item.size);
+  }
+  return count;
+}
+
+net::awaitable<void> native_sender::offer_small(std::size_t count) {
+  std::vector<send_item> items;
+  for (std::size_t i = 0; i < count; ++i) items.push_back(context_.queue.pop());
+  auto read_all = [this, &items] {
+    std::vector<read_small> contents;
+    contents.reserve(items.size());
+    for (const send_item& item : items) contents.push_back(reader_.read_whole(item.what));
+    return contents;
+  };
+  const std::vector<read_small> contents = co_await on_source(std::move(read_all));
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const read_small& read = contents[i];
+    if (!read.content_digest) {
+      outcomes_.push_back({std::move(items[i].what), read.content_digest.error()});
+      continue;
+    }
+    const offer_form form = machine_.form_for(items[i].what.item);
+    context_.observer.on_content(items[i].what, items[i].what.item.size);
+    machine_.offer(std::move(items[i]), form, *read.content_digest, read.content);
+  }
+  push_frames();
+}
+
+net::awaitable<void> native_sender::perform(tasks::read task) {
+  const source_item* const item = machine_.find_item(task.id);
+  if (item == nullptr) co_return;
+  const source_item what = *item;
+  const block_layout layout{what.item.size, std::max<unsigned>(what.item.block_log2, limits::smallest_block_log2)};
+  frame_memory memory = memory_.take(frame_memory_size(layout, task.blocks));
+  auto read = [this, &what, &layout, &task, &memory] { return reader_.read(task.id, what, layout, task.blocks, std::move(memory)); };
+  read_run run = co_await on_source(std::move(read));
+
+  piece out;
+  for (const auto& one : run.pieces) {
+    if (const auto* hole = std::get_if<frames::block_run>(&one)) {
+      machine_.on_hole(task.id, *hole);
+      for (std::uint64_t i = 0; i < hole->count; ++i) context_.observer.on_content(what, layout.length(hole->first + i));
+      continue;
+    }
+    const auto& block = std::get<read_block>(one);
+    if (machine_.on_read(task.id, block.index, block.content_digest)) {
+      out.views.push_back(block.frame);
+      out.size += block.frame.size();
+    }
+    context_.observer.on_content(what, layout.length(block.index));
+  }
+  push_frames();
+  if (!out.views.empty()) {
+    out.memory = std::move(run.memory);
+    push(std::move(out));
+  }
+  if (!run.end) machine_.on_read_failed(task.id, run.end.error());
+}
+
+net::awaitable<void> native_sender::perform(tasks::read_stream task) {
+  const auto found = streams_.find(task.id);
+  const source_item* const item = machine_.find_item(task.id);
+  if (found == streams_.end() || item == nullptr) co_return;
+  const source_item what = *item;
+  const auto flush_after = std::min<std::chrono::milliseconds>(context_.settings.idle_timeout / 4, std::chrono::seconds{5});
+  auto read = [&found, flush_after] { return found->second.read(stream_patience, flush_after); };
+  result<stream_reader::step> step = co_await on_source(std::move(read));
+  if (!step) {
+    machine_.on_read_failed(task.id, step.error());
+    co_return;
+  }
+  if (step->ready) {
+    stream_reader::step::block& block = *step->ready;
+    machine_.on_stream_read(task.id, block.index, block.content_digest);
+    context_.observer.on_content(what, block.grown);
+    piece out;
+    encode(frames::block{task.id, block.index, block.content_digest, block.content}, out.frames);
+    out.views.push_back(out.frames);
+    out.size = out.frames.size();
+    push(std::move(out));
+  }
+  if (step->ended) machine_.on_stream_end(task.id, step->size);
+}
+
+net::awaitable<void> native_sender::perform(tasks::check task) {
+  const source_item* const item = machine_.find_item(task.id);
+  if (item == nullptr) co_return;
+  const source_item what = *item;
+  auto check = [this, &what, &task] { return reader_.check_unchanged(task.id, what); };
+  const result<void> unchanged = co_await on_source(std::move(check));
+  machine_.on_checked(task.id, unchanged);
+}
+
+// Tells outcomes, and does what they ask for: a delivered source is removed, a busy receiver is asked again later.
+net::awaitable<void> native_sender::settle_outcomes() {
+  for (send_outcome& one : machine_.take_outcomes()) outcomes_.push_back(std::move(one));
+  if (outcomes_.empty()) co_return;
+  const auto has_ended = [this](std::uint32_t id) { return machine_.find_item(id) == nullptr; };
+  reader_.close_if(has_ended);
+  std::erase_if(streams_, [&](const auto& one) { return has_ended(one.first); });
+  for (send_outcome& one : std::exchange(outcomes_, {})) {
+    progressed_ = true;
+    if (!one.outcome && one.outcome.error().code() == errc::busy) {
+      busy_ = one.outcome.error();
+      later_.push_back({std::move(one.what), nullptr, false});
+      continue;
+    }
+    const bool is_tree_part = one.what.item.kind == entry_kind::directory;
+    if (one.outcome && context_.settings.remove_source && !is_tree_part) {
+      auto remove = [this, &one] { return context_.queue.from().remove(one.what); };
+      const result<void> removed = co_await on_source(std::move(remove));
+      if (!removed) context_.observer.on_trouble({one.what.origin, removed.error(), true});
+    }
+    context_.observer.on_outcome(one);
+  }
+}
+
+net::awaitable<void> native_sender::read_answers() {
+  frame_reader reader{stream_};
+  while (!machine_.finished()) {
+    const result<received_frame> got = co_await reader.next();
+    if (!got) {
+      const bool closed = got.error().code() == errc::end_of_stream;
+      fail(closed ? error{errc::connection_lost, "the receiver closed the connection"} : got.error());
+      break;
+    }
+    const bool was_welcomed = machine_.welcomed();
+    const result<void> good = machine_.on_frame(got->value);
+    if (!good) {
+      if (good.error().code() == errc::protocol_violation) {
+        stop(good.error().in("the receiver broke the protocol"));
+      } else {
+        fail(good.error());
+      }
+      break;
+    }
+    if (was_welcomed) progressed_ = true;
+    news_.notify_all();
+  }
+  wake_all();
+}
+
+net::awaitable<result<void>> native_sender::write(const std::vector<byte_view>& views) {
+  if (!limiter_) co_return co_await stream_.write(views);
+  for (byte_view view : views) {
+    while (!view.empty()) {
+      const byte_view now = view.first(std::min(view.size(), limiter_->largest_piece()));
+      view = view.subspan(now.size());
+      co_await net::sleep_for(limiter_->reserve(now.size(), clock::now()));
+      const result<void> written = co_await stream_.write(now);
+      if (!written) co_return written;
+    }
+  }
+  co_return result<void>{};
+}
+
+net::awaitable<void> native_sender::write_pieces() {
+  while (!outbox_.empty() || !producing_over_) {
+    if (outbox_.empty()) {
+      co_await outgoing_.wait();
+      continue;
+    }
+    const piece one = std::move(outbox_.front());
+    outbox_.pop_front();
+    const result<void> written = co_await write(one.views);
+    outbox_bytes_ -= std::min(outbox_bytes_, one.size);
+    news_.notify_all();
+    if (!written) {
+      fail(written.error());
+      break;
+    }
+    context_.observer.on_wire(one.size);
+    if (failure_) end_.notify_all();
+  }
+  writing_over_ = true;
+  end_.notify_all();
+}
+
+net::awaitable<void> native_sender::watch() {
+  const auto idle = context_.settings.idle_timeout;
+  const auto interval = std::clamp(idle / 8, shortest_watch_interval, longest_watch_interval);
+  auto moved_at = clock::now();
+  std::uint64_t marks = 0;
+  std::optional<clock::time_point> last_words_until;
+  while (!over_ || !writing_over_) {
+    (void)co_await end_.wait_until(clock::now() + interval);
+    const auto now = clock::now();
+    if (failure_ || over_) {
+      if (!last_words_until) last_words_until = now + limits::goodbye_wait;
+      if (now >= *last_words_until || writing_over_ || outbox_bytes_ == 0) stream_.close();
+      continue;
+    }
+    const std::uint64_t moved = machine_.progress() + stream_.bytes_written() / limits::progress_quantum;
+    if (std::exchange(marks, moved) != moved || on_source_) moved_at = now;
+    if (now - moved_at >= idle) stop(error{errc::timed_out, "the receiver moved nothing for " + format_duration(idle)});
+  }
+  stream_.close();
+}
+
+void native_sender::push_frames() {
+  piece one;
+  one.frames = machine_.take_frames();
+  if (one.frames.empty()) return;
+  one.views.push_back(one.frames);
+  one.size = one.frames.size();
+  push(std::move(one));
+}
+
+void native_sender::push(piece one) {
+  outbox_bytes_ += one.size;
+  outbox_.push_back(std::move(one));
+  outgoing_.notify_all();
+}
+
+void native_sender::wake_all() {
+  news_.notify_all();
+  outgoing_.notify_all();
+  end_.notify_all();
+}
+
+}  // namespace tcptools::transfer

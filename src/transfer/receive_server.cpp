@@ -1,0 +1,185 @@
+#include "tcptools/transfer/receive_server.hpp"
+
+#include <array>
+#include <utility>
+
+#include "tcptools/base/text.hpp"
+#include "tcptools/transfer/limits.hpp"
+
+namespace tcptools::transfer {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+// A connection that sends a TLS hello is told what a TLS library understands: the alert handshake_failure (RFC 8446, 6.2).
+constexpr std::array<std::uint8_t, 7> tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
+
+// Runs at the end of a scope, however it is left.
+template <class Action>
+class at_exit {
+ public:
+  explicit at_exit(Action action) : action_{std::move(action)} {}
+  at_exit(const at_exit&) = delete;
+  at_exit& operator=(const at_exit&) = delete;
+  ~at_exit() { action_(); }
+
+ private:
+  Action action_;
+};
+
+}  // namespace
+
+receive_server::receive_server(net::listener& listener, receive_context& context, settings chosen)
+    : listener_{listener},
+      context_{context},
+      settings_{chosen},
+      sessions_group_{listener.get_executor(), [](std::string_view, std::string_view) {}},
+      helpers_{listener.get_executor(), [](std::string_view, std::string_view) {}},
+      session_ended_{listener.get_executor()},
+      forced_{listener.get_executor()} {}
+
+net::awaitable<void> receive_server::run() {
+  co_await listener_.run([this](std::shared_ptr<net::stream> stream) { sessions_group_.spawn("session", serve(std::move(stream))); },
+                         [this](const error& trouble) { context_.observer.on_trouble(trouble); });
+  co_await sessions_group_.join();
+  forced_.notify_all();
+  session_ended_.notify_all();
+  draining_ = true;
+  co_await helpers_.join();
+}
+
+void receive_server::drain() {
+  if (std::exchange(draining_, true)) return;
+  listener_.close();
+  helpers_.spawn("drain", stop_stragglers());
+}
+
+void receive_server::force() {
+  drain();
+  for (auto& [number, one] : sessions_) {
+    if (one->native) one->native->abort(error{errc::cancelled, "stopped"});
+    one->stream->close();
+  }
+  forced_.notify_all();
+}
+
+net::awaitable<void> receive_server::stop_stragglers() {
+  const auto until = clock::now() + limits::drain_wait;
+  while (!sessions_.empty() && clock::now() < until) (void)co_await session_ended_.wait_until(until);
+  const error why{errc::cancelled, "the receiver is shutting down"};
+  for (auto& [number, one] : sessions_) {
+    if (one->native) {
+      one->native->stop(wire_code::shutting_down, why);
+    } else {
+      one->stream->close();
+    }
+  }
+}
+
+net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) {
+  session one{stream, {}, {}, {}, {}};
+  one.info.peer = stream->peer().text;
+  one.info.started = clock::now();
+  if (sessions_.size() >= settings_.max_sessions) {
+    one.info.number = ++last_number_;
+    const result<void> refused = co_await turn_away(*stream);
+    context_.observer.on_session_end(one.info, refused);
+    co_return;
+  }
+  one.info.number = ++last_number_;
+  sessions_.emplace(one.info.number, &one);
+  const at_exit leave{[this, &one] {
+    one.stream->close();
+    sessions_.erase(one.info.number);
+    session_ended_.notify_all();
+  }};
+
+  std::array<std::byte, 4096> first{};
+  stream->set_deadline(clock::now() + limits::hello_wait);
+  const result<std::size_t> got = co_await stream->read_some(first);
+  stream->clear_deadline();
+  if (!got) {
+    // Port scanners and health checks connect and leave.
+    const bool left = got.error().code() == errc::end_of_stream;
+    if (!left) context_.observer.on_session_end(one.info, got.error());
+  } else {
+    const byte_view bytes = byte_view{first}.first(*got);
+    const auto octet = std::to_integer<std::uint8_t>(bytes[0]);
+    result<void> how;
+    if (octet == preface_octets[0]) {
+      how = co_await serve_native(one, bytes);
+    } else if (octet == tls_first_octet) {
+      (void)co_await stream->write(std::as_bytes(std::span{tls_alert}));
+      how = error{errc::protocol_violation, "it speaks TLS, which this receiver does not"};
+    } else if (!settings_.compat) {
+      how = error{errc::refused, "it does not speak the native protocol, and the compatibility protocol is off"};
+    } else {
+      one.info.speaks = language::compat;
+      one.compat.emplace(*stream, context_, one.info);
+      context_.observer.on_session_start(one.info);
+      how = co_await one.compat->run(bytes);
+    }
+    one.info.bytes_received = stream->bytes_read();
+    on_end(one, how);
+  }
+}
+
+net::awaitable<result<void>> receive_server::serve_native(session& one, byte_view first) {
+  one.native.emplace(*one.stream, context_, one.info, [this, &one](session_id id) { return admit(one, id); });
+  context_.observer.on_session_start(one.info);
+  co_return co_await one.native->run(first);
+}
+
+net::awaitable<void> receive_server::admit(session& one, session_id id) {
+  for (;;) {
+    session* older = nullptr;
+    for (auto& [number, other] : sessions_) {
+      if (other != &one && other->id == id) older = other;
+    }
+    if (older == nullptr) break;
+    older->native->abort(error{errc::connection_lost, "its sender connected again"});
+    co_await session_ended_.wait();
+  }
+  one.id = id;
+}
+
+net::awaitable<result<void>> receive_server::turn_away(net::stream& stream) {
+  const error why{errc::busy, "there are too many sessions at once"};
+  if (turned_away_ < settings_.max_sessions) {
+    ++turned_away_;
+    byte_buffer answer;
+    encode(frames::error{wire_code::busy, why.text()}, answer);
+    stream.set_deadline(clock::now() + limits::goodbye_wait);
+    const result<void> told = co_await stream.write(answer);
+    if (told && co_await stream.shutdown_send()) {
+      // Its sender must have read the answer before the connection is reset by what it sends on.
+      std::array<std::byte, 4096> ignored{};
+      while (co_await stream.read_some(ignored)) {
+      }
+    }
+    --turned_away_;
+  }
+  stream.close();
+  co_return why;
+}
+
+void receive_server::on_end(const session& one, const result<void>& how) {
+  context_.observer.on_session_end(one.info, how);
+  if (!settings_.once || draining_) return;
+  once_result_ = how;
+  if (how && one.info.failed > 0) once_result_ = error{errc::refused, "some entries were not received"};
+  if (how) {
+    drain();
+  } else {
+    helpers_.spawn("return", wait_for_return());
+  }
+}
+
+net::awaitable<void> receive_server::wait_for_return() {
+  const std::uint64_t known = last_number_;
+  const auto until = clock::now() + context_.idle_timeout;
+  while (!draining_ && last_number_ == known && clock::now() < until) (void)co_await forced_.wait_until(until);
+  if (last_number_ == known) drain();
+}
+
+}  // namespace tcptools::transfer
