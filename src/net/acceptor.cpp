@@ -4,11 +4,13 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <asio/error.hpp>
+#include <asio/ip/v6_only.hpp>
 #include <cerrno>
 #include <chrono>
+#include <random>
+#include <string_view>
 #include <utility>
-
-#include <asio/ip/v6_only.hpp>
 
 #include "tcptools/net/endpoint.hpp"
 #include "tcptools/net/task_group.hpp"
@@ -21,12 +23,39 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds first_pause = 10ms;
 constexpr std::chrono::milliseconds longest_pause = 1s;
+// A port that is free on one address may be taken on another.
+constexpr int free_port_attempts = 16;
 
 unique_fd open_reserve() { return unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}; }
 
-bool is_exhaustion(const std::error_code& failure) noexcept {
-  const int number = failure.value();
-  return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
+bool is_exhaustion(int error_number) noexcept {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS || error_number == ENOMEM;
+}
+
+// The connection failed before it was accepted; see accept(2).
+bool concerns_one_connection(int error_number) noexcept {
+  switch (error_number) {
+    case ECONNABORTED:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EPERM:
+    case EPROTO:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_lack_of_ipv6(int error_number, const asio::ip::address& address) {
+  if (!address.is_v6()) return false;
+  const bool is_everywhere = address.is_unspecified() || address.is_loopback();
+  return error_number == EAFNOSUPPORT || (error_number == EADDRNOTAVAIL && is_everywhere);
 }
 
 template <class Acceptor>
@@ -40,32 +69,56 @@ std::error_code start(Acceptor& acceptor, const asio::ip::tcp::endpoint& endpoin
   return failure;
 }
 
+std::string_view advice(int error_number) noexcept {
+  switch (error_number) {
+    case EADDRINUSE:
+      return "; another program listens there";
+    case EADDRNOTAVAIL:
+      return "; no interface of this machine has that address";
+    case EACCES:
+      return "; ports below 1024 need a privilege";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
-listener::listener(any_executor executor) : executor_{std::move(executor)}, reserve_{open_reserve()}, closed_{executor_} {}
+listener::listener(any_executor executor)
+    : executor_{std::move(executor)}, reserve_{open_reserve()}, closed_{executor_} {}
 
-result<std::unique_ptr<listener>> listener::open(const any_executor& executor, const std::vector<asio::ip::address>& addresses,
-                                                 std::uint16_t port) {
+result<std::unique_ptr<listener>> listener::open(const any_executor& executor,
+                                                 const std::vector<asio::ip::address>& addresses, std::uint16_t port) {
   std::unique_ptr<listener> made{new listener{executor}};
-  made->port_ = port;
-  std::error_code skipped;
+  for (int attempt = 1;; ++attempt) {
+    asio::ip::tcp::endpoint at;
+    const std::error_code failure = made->bind_all(addresses, port, at);
+    if (!failure) return made;
+    const bool is_another_worth_it = port == 0 && failure.value() == EADDRINUSE && attempt < free_port_attempts;
+    if (is_another_worth_it) continue;
+    std::string text = "cannot listen on " + to_text(at) + ": " + os_text(failure.value());
+    return error{errc::connect_failed, text.append(advice(failure.value()))};
+  }
+}
+
+std::error_code listener::bind_all(const std::vector<asio::ip::address>& addresses, std::uint16_t port,
+                                   asio::ip::tcp::endpoint& at) {
+  acceptors_.clear();
+  port_ = port;
+  std::error_code skipped = asio::error::invalid_argument;
   for (const asio::ip::address& address : addresses) {
-    const asio::ip::tcp::endpoint endpoint{address, made->port_};
-    auto one = std::make_unique<acceptor>(executor);
-    const std::error_code failure = start(*one, endpoint);
-    const bool no_ipv6 = failure.value() == EAFNOSUPPORT || failure.value() == EADDRNOTAVAIL;
-    if (no_ipv6 && address.is_v6() && addresses.size() > 1) {
+    at = {address, port_};
+    auto one = std::make_unique<acceptor>(executor_);
+    const std::error_code failure = start(*one, at);
+    if (failure && is_lack_of_ipv6(failure.value(), address)) {
       skipped = failure;
       continue;
     }
-    if (failure) {
-      return error{errc::connect_failed, "cannot listen on " + to_text(endpoint) + ": " + os_text(failure.value())};
-    }
-    made->port_ = one->local_endpoint().port();
-    made->acceptors_.push_back(std::move(one));
+    if (failure) return failure;
+    port_ = one->local_endpoint().port();
+    acceptors_.push_back(std::move(one));
   }
-  if (made->acceptors_.empty()) return error{errc::connect_failed, "cannot listen: " + os_text(skipped.value())};
-  return made;
+  return acceptors_.empty() ? skipped : std::error_code{};
 }
 
 std::string listener::text() const {
@@ -87,21 +140,24 @@ awaitable<void> listener::run(on_connection accept, on_trouble complain) {
 }
 
 awaitable<void> listener::accept_from(acceptor& from, const on_connection& accept, const on_trouble& complain) {
+  std::minstd_rand random{std::random_device{}()};
   std::chrono::milliseconds pause = first_pause;
   while (open_) {
     auto [failure, socket] = co_await from.async_accept(use_tuple);
-    if (!open_) break;
+    if (!open_ || failure == asio::error::operation_aborted) break;
     if (!failure) {
       pause = first_pause;
-      accept(std::make_shared<tcp_stream>(tcp_socket{std::move(socket)}));
+      accept(std::make_shared<tcp_stream>(std::move(socket)));
       continue;
     }
-    if (!is_exhaustion(failure)) continue;  // the connection was gone before it was accepted
+    if (concerns_one_connection(failure.value())) continue;
     if (pause == first_pause) {
       complain(error{errc::connect_failed, "connections are turned away: " + os_text(failure.value())});
     }
-    turn_one_away(from);
-    (void)co_await closed_.wait_until(event::clock::now() + pause);
+    if (is_exhaustion(failure.value())) turn_one_away(from);
+    std::uniform_int_distribution<std::chrono::milliseconds::rep> jittered{pause.count() / 2, pause.count()};
+    const auto until = event::clock::now() + std::chrono::milliseconds{jittered(random)};
+    (void)co_await closed_.wait_until(until);
     pause = std::min(pause * 2, longest_pause);
   }
 }

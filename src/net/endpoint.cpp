@@ -1,6 +1,7 @@
 #include "tcptools/net/endpoint.hpp"
 
 #include <charconv>
+#include <system_error>
 
 #include "tcptools/base/text.hpp"
 
@@ -30,28 +31,33 @@ result<std::uint16_t> parse_port(std::string_view text) {
 
 result<host_port> parse_host_port(std::string_view text) {
   if (text.empty()) return usage(text, "is not an address");
-  host_port parsed;
-  std::string_view port;
-  if (text.front() == '[') {
+  std::string_view host = text;
+  std::optional<std::string_view> port;
+  const bool is_bracketed = text.front() == '[';
+  const std::size_t colon = text.find(':');
+  const bool is_v6 = is_bracketed || (colon != std::string_view::npos && text.rfind(':') != colon);
+  if (is_bracketed) {
     const std::size_t close = text.find(']');
     if (close == std::string_view::npos) return usage(text, "has no closing bracket");
-    parsed.host = text.substr(1, close - 1);
+    host = text.substr(1, close - 1);
     const std::string_view rest = text.substr(close + 1);
-    if (rest.empty()) return parsed;
-    if (rest.front() != ':') return usage(text, "has something behind its bracket that is not a port");
-    port = rest.substr(1);
-  } else {
-    const std::size_t colon = text.find(':');
-    const bool is_v6 = colon != std::string_view::npos && text.find(':', colon + 1) != std::string_view::npos;
-    if (colon == std::string_view::npos || is_v6) {
-      parsed.host = text;
-      return parsed;
+    if (!rest.empty() && rest.front() != ':') {
+      return usage(text, "has something behind its bracket that is not a port");
     }
-    parsed.host = text.substr(0, colon);
+    if (!rest.empty()) port = rest.substr(1);
+  } else if (!is_v6 && colon != std::string_view::npos) {
+    host = text.substr(0, colon);
     port = text.substr(colon + 1);
   }
-  if (parsed.host.empty()) return usage(text, "has no host");
-  const result<std::uint16_t> number = parse_port(port);
+  if (host.empty()) return usage(text, "has no host");
+  host_port parsed{std::string{host}, {}};
+  if (is_v6) {
+    std::error_code failure;
+    (void)asio::ip::make_address_v6(parsed.host, failure);
+    if (failure) return usage(text, "is neither HOST:PORT nor an IPv6 address");
+  }
+  if (!port) return parsed;
+  const result<std::uint16_t> number = parse_port(*port);
   if (!number) return number.error();
   parsed.port = *number;
   return parsed;
@@ -60,11 +66,13 @@ result<host_port> parse_host_port(std::string_view text) {
 result<std::vector<asio::ip::address>> parse_bind_address(std::string_view text) {
   using asio::ip::address;
   if (text == "*") return std::vector<address>{asio::ip::address_v6::any(), asio::ip::address_v4::any()};
-  if (text == "localhost") return std::vector<address>{asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()};
+  if (text == "localhost")
+    return std::vector<address>{asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()};
   if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
   std::error_code failure;
   const address parsed = asio::ip::make_address(std::string{text}, failure);
-  if (failure) return usage(text, "is not an address to listen on; use an IPv4 or IPv6 address, localhost, or * for all");
+  if (failure)
+    return usage(text, "is not an address to listen on; use an IPv4 or IPv6 address, localhost, or * for all");
   return std::vector<address>{parsed};
 }
 

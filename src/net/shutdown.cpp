@@ -15,20 +15,26 @@ shutdown_signals::shutdown_signals(const any_executor& executor, handler ask, ha
 }
 
 void shutdown_signals::stop() {
+  stopped_ = true;
   std::error_code ignored;
   signals_.cancel(ignored);
 }
 
 void shutdown_signals::wait() {
-  signals_.async_wait([this](const std::error_code& stopped, int signal) {
-    if (stopped) return;
+  signals_.async_wait([this](const std::error_code& cancelled, int signal) {
+    if (cancelled) return;
     if (received_ == 0) received_ = signal;
     switch (++count_) {
-      case 1: ask_(signal); break;
-      case 2: insist_(signal); break;
-      default: ::_exit(128 + signal);
+      case 1:
+        ask_(signal);
+        break;
+      case 2:
+        insist_(signal);
+        break;
+      default:
+        ::_exit(128 + signal);
     }
-    wait();
+    if (!stopped_) wait();
   });
 }
 

@@ -7,6 +7,10 @@
 
 #include <algorithm>
 #include <array>
+#include <asio/cancellation_type.hpp>
+#include <asio/error.hpp>
+#include <asio/post.hpp>
+#include <asio/this_coro.hpp>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -17,6 +21,7 @@ namespace tcptools::net {
 namespace {
 
 constexpr std::size_t pieces_per_call = 64;
+constexpr unsigned calls_per_turn = 16;
 
 peer_info describe_peer(const tcp_socket& socket) {
   std::error_code failure;
@@ -25,15 +30,16 @@ peer_info describe_peer(const tcp_socket& socket) {
   return {to_text(endpoint), to_text(endpoint.address())};
 }
 
-bool would_block(int error_number) noexcept { return error_number == EAGAIN || error_number == EWOULDBLOCK; }
+// On Linux EWOULDBLOCK is the same number.
+bool would_block(int error_number) noexcept { return error_number == EAGAIN; }
 
 }  // namespace
 
 tcp_stream::tcp_stream(tcp_socket socket)
     : socket_{std::move(socket)}, peer_{describe_peer(socket_)}, deadline_{socket_.get_executor(), [this] {
-        std::error_code ignored;
-        socket_.cancel(ignored);
-      }} {
+                                                                             std::error_code ignored;
+                                                                             socket_.cancel(ignored);
+                                                                           }} {
   std::error_code ignored;  // neither is needed for a correct transfer
   socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
   socket_.set_option(asio::socket_base::keep_alive{true}, ignored);
@@ -50,13 +56,28 @@ error tcp_stream::lost(int error_number) const {
   return error{errc::connection_lost, "connection to " + peer_.text + " lost: " + os_text(error_number)};
 }
 
-// Also returns when the wait was interrupted by a deadline that has been moved meanwhile: the caller tries, and waits again.
+// Also returns when the wait was interrupted by a deadline that has been moved meanwhile: the caller tries, and waits
+// again.
 awaitable<result<void>> tcp_stream::wait_for(asio::socket_base::wait_type what) {
-  (void)co_await socket_.async_wait(what, use_tuple);
-  co_return check_usable();
+  calls_in_a_row_ = 0;
+  const auto [failure] = co_await socket_.async_wait(what, use_tuple);
+  if (const result<void> usable = check_usable(); !usable) co_return usable;
+  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+  if (failure && state.cancelled() != asio::cancellation_type::none) {
+    co_return error{errc::cancelled, "connection to " + peer_.text + " given up: cancelled"};
+  }
+  if (failure && failure != asio::error::operation_aborted) co_return lost(failure.value());
+  co_return result<void>{};
+}
+
+bool tcp_stream::is_turn_due() noexcept {
+  if (++calls_in_a_row_ < calls_per_turn) return false;
+  calls_in_a_row_ = 0;
+  return true;
 }
 
 awaitable<result<std::size_t>> tcp_stream::read_some(std::span<std::byte> into) {
+  if (is_turn_due()) co_await asio::post(asio::use_awaitable_t<any_executor>{});
   for (;;) {
     if (const result<void> usable = check_usable(); !usable) co_return usable.error();
     const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
@@ -75,6 +96,7 @@ awaitable<result<std::size_t>> tcp_stream::read_some(std::span<std::byte> into) 
 awaitable<result<void>> tcp_stream::write(std::span<const byte_view> pieces) {
   std::size_t offset = 0;  // of what is unwritten in the first piece
   while (!pieces.empty()) {
+    if (is_turn_due()) co_await asio::post(asio::use_awaitable_t<any_executor>{});
     if (const result<void> usable = check_usable(); !usable) co_return usable.error();
     std::array<iovec, pieces_per_call> vector{};
     const std::size_t count = std::min(pieces.size(), vector.size());
@@ -105,7 +127,7 @@ awaitable<result<void>> tcp_stream::write(std::span<const byte_view> pieces) {
 
 awaitable<result<void>> tcp_stream::shutdown_send() {
   std::error_code failure;
-  if (socket_.is_open()) socket_.shutdown(asio::socket_base::shutdown_send, failure);
+  socket_.shutdown(asio::socket_base::shutdown_send, failure);
   if (failure) co_return lost(failure.value());
   co_return result<void>{};
 }

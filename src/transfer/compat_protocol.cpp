@@ -1,6 +1,7 @@
 #include "tcptools/transfer/compat_protocol.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <limits>
 
@@ -24,13 +25,14 @@ bool has_control_character(std::string_view text) noexcept {
   return false;
 }
 
-// `text` without a code point at its end that may be waiting for its last bytes.
+// `text` without a code point at its end that may be waiting for its last bytes. The ones that a first byte begins with
+// are the code point's length.
 std::string_view without_cut_code_point(std::string_view text) noexcept {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
     const auto octet = static_cast<unsigned char>(text[text.size() - back]);
-    if ((octet & 0xC0U) == 0x80U) continue;
-    const std::size_t length = octet > 0xF4 ? 1 : octet >= 0xF0 ? 4 : octet >= 0xE0 ? 3 : octet >= 0xC0 ? 2 : 1;
-    return length > back ? text.substr(0, text.size() - back) : text;
+    const auto length = static_cast<std::size_t>(std::countl_one(octet));
+    if (length == 1) continue;
+    return length > back && length <= 4 ? text.substr(0, text.size() - back) : text;
   }
   return text;
 }

@@ -44,6 +44,7 @@ void compat_receiver::stop(error why) {
 net::awaitable<result<void>> compat_receiver::run(byte_view already_read) {
   unread_.assign(already_read.begin(), already_read.end());
   for (;;) {
+    if (context_.observer.is_overloaded()) co_await context_.observer.when_ready();
     const result<std::optional<compat_file>> header = co_await read_header();
     if (stopped_) co_return *stopped_;
     if (!header) co_return header.error();

@@ -43,7 +43,7 @@ void outlast_clock_tick(const timestamp& changed) {
 
 class disk_file final : public source_file {
  public:
-  disk_file(unique_fd file, const source_item& item) : file_{std::move(file)}, found_{item} {}
+  disk_file(unique_fd file, source_item found) : file_{std::move(file)}, found_{std::move(found)} {}
 
   result<void> read(std::uint64_t offset, std::span<std::byte> into) override {
     while (!into.empty()) {

@@ -1,5 +1,6 @@
 #include "tcptools/transfer/glob.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 
@@ -11,9 +12,9 @@ namespace {
 // Takes one character off the front: a code point's bytes, or a single byte where `text` does not begin with UTF-8.
 // Precondition: !text.empty().
 std::string_view take_character(std::string_view& text) noexcept {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (length > text.size() || !is_utf8(text.substr(0, length))) length = 1;
+  std::size_t length = 1;
+  while (length < std::min<std::size_t>(4, text.size()) && !is_utf8(text.substr(0, length))) ++length;
+  if (!is_utf8(text.substr(0, length))) length = 1;
   const std::string_view character = text.substr(0, length);
   text.remove_prefix(length);
   return character;

@@ -86,6 +86,7 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
     while (!failure_ && (machine_.waiting_bytes() > limits::unstored_bytes || machine_.answer_bytes() > limits::unsent_answers)) {
       co_await room_.wait();
     }
+    if (context_.observer.is_overloaded()) co_await context_.observer.when_ready();
     result<received_frame> got = co_await reader.next();
     if (machine_.finished() || failure_) break;
     if (!got) co_return got.error();

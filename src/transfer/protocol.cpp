@@ -99,7 +99,7 @@ std::array<std::byte, block_header_size> encode_block_header(std::uint32_t id, s
   put(block_header_size - frame_header_size + data_size, 4);
   put(id, 4);
   put(index, 8);
-  std::copy(content_digest.bytes.begin(), content_digest.bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(at));
+  std::ranges::copy(content_digest.bytes, out.begin() + static_cast<std::ptrdiff_t>(at));
   return out;
 }
 

@@ -60,7 +60,7 @@ error violation(std::string text) { return error{errc::protocol_violation, std::
 digest read_digest(byte_reader& in) noexcept {
   digest value;
   const byte_view bytes = in.bytes(value.bytes.size());
-  std::copy(bytes.begin(), bytes.end(), value.bytes.begin());
+  std::ranges::copy(bytes, value.bytes.begin());
   return value;
 }
 
@@ -98,7 +98,7 @@ result<frame> of_hello(byte_reader& in) {
   hello.lowest_version = in.u16();
   hello.highest_version = in.u16();
   const byte_view session = in.bytes(hello.session.size());
-  std::copy(session.begin(), session.end(), hello.session.begin());
+  std::ranges::copy(session, hello.session.begin());
   if (hello.lowest_version == 0 || hello.lowest_version > hello.highest_version)
     return violation("HELLO without a version");
   if (!extensions_known(in))

@@ -1,44 +1,41 @@
 // Connecting to a host by name.
 #pragma once
 
+#include <asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
-
-#include <asio/ip/tcp.hpp>
+#include <vector>
 
 #include "tcptools/base/result.hpp"
 #include "tcptools/net/completion.hpp"
-#include "tcptools/net/deadline.hpp"
+#include "tcptools/net/lookup.hpp"
 #include "tcptools/net/stream.hpp"
 #include "tcptools/net/tcp_stream.hpp"
 
 namespace tcptools::net {
 
-// Tries a host's addresses in turn. One attempt at a time; outlives it.
+// Tries a host's addresses in turn, at most 16 of them. One attempt at a time; outlives it.
 class connector {
  public:
-  explicit connector(const any_executor& executor);
+  explicit connector(const any_executor& executor, lookup_function ask = ask_system);
 
-  // Looking the name up and each address have `timeout`. Fails with errc::connect_failed and one line that says what happened at each
-  // address, errc::timed_out if none answered at all, or errc::cancelled.
+  // Looking the name up and each address have `timeout`. Fails with errc::connect_failed and one line that says what
+  // happened at each address, errc::timed_out if none answered at all, or errc::cancelled.
   [[nodiscard]] awaitable<result<std::shared_ptr<stream>>> connect(std::string host, std::uint16_t port,
                                                                    std::chrono::milliseconds timeout);
 
-  // Ends the attempt.
+  // Ends the attempt at once, and refuses later ones.
   void cancel();
 
  private:
-  using resolver = asio::ip::basic_resolver<asio::ip::tcp, any_executor>;
-
-  [[nodiscard]] awaitable<result<std::vector<asio::ip::tcp::endpoint>>> look_up(const std::string& host, std::uint16_t port);
+  [[nodiscard]] awaitable<result<std::vector<asio::ip::address>>> look_up(const std::string& host);
   void stop_waiting();
 
   any_executor executor_;
-  resolver resolver_;
+  lookup lookup_;
   tcp_socket socket_;
-  deadline deadline_;
   bool cancelled_ = false;
 };
 

@@ -1,12 +1,11 @@
-// A point in time after which something must be over. It is moved for every block that arrives, so moving it costs an assignment: the one
-// timer looks at it again when it fires.
+// A point in time after which something must be over. It is moved for every block that arrives, so moving it costs an
+// assignment: the one timer looks at it again when it fires.
 #pragma once
 
+#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
-
-#include <asio/steady_timer.hpp>
 
 #include "tcptools/net/completion.hpp"
 
@@ -23,6 +22,7 @@ class deadline {
   ~deadline();
 
   void set(clock::time_point when);
+  // The timer stays as it is, and keeps the executor at work until it fires; the destructor ends it.
   void clear();
   // It was set, and has passed.
   [[nodiscard]] bool expired() const noexcept;

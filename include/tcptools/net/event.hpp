@@ -1,18 +1,17 @@
 // The condition variable of one I/O thread.
 #pragma once
 
-#include <algorithm>
-#include <chrono>
-#include <vector>
-
 #include <asio/steady_timer.hpp>
+#include <chrono>
+#include <utility>
+#include <vector>
 
 #include "tcptools/net/completion.hpp"
 
 namespace tcptools::net {
 
-// For `while (!condition) co_await changed.wait();`. Nothing is lost between the test and the wait, since both happen in one turn of
-// the same thread. Outlives every wait.
+// For `while (!condition) co_await changed.wait();`. Nothing is lost between the test and the wait, since both happen
+// in one turn of the same thread. Outlives every wait.
 class event {
  public:
   using clock = std::chrono::steady_clock;
@@ -26,21 +25,39 @@ class event {
 
   // False if the time came before the event.
   awaitable<bool> wait_until(clock::time_point until) {
-    asio::steady_timer waiter{executor_, until};
-    waiters_.push_back(&waiter);
-    const auto [failure] = co_await waiter.async_wait(use_tuple);
-    std::erase(waiters_, &waiter);
+    waiter self{*this, until};
+    const auto [failure] = co_await self.timer.async_wait(use_tuple);
     co_return static_cast<bool>(failure);
+  }
+
+  // Wakes the one that has waited longest.
+  void notify_one() {
+    for (waiter* const one : waiters_) {
+      if (one->timer.cancel() > 0) return;  // 0: it has been woken already, or its time has come
+    }
   }
 
   // Wakes whoever waits now; each looks at its own condition.
   void notify_all() {
-    for (asio::steady_timer* const waiter : waiters_) waiter->cancel();
+    for (waiter* const one : waiters_) one->timer.cancel();
   }
 
  private:
+  // On the list of those who wait for as long as it lives.
+  struct waiter {
+    waiter(event& of, clock::time_point until) : owner{of}, timer{of.executor_, until} {
+      owner.waiters_.push_back(this);
+    }
+    waiter(const waiter&) = delete;
+    waiter& operator=(const waiter&) = delete;
+    ~waiter() { std::erase(owner.waiters_, this); }
+
+    event& owner;
+    asio::steady_timer timer;
+  };
+
   any_executor executor_;
-  std::vector<asio::steady_timer*> waiters_;
+  std::vector<waiter*> waiters_;
 };
 
 }  // namespace tcptools::net

@@ -1,9 +1,8 @@
 // SIGINT and SIGTERM: the first asks, the second insists.
 #pragma once
 
-#include <functional>
-
 #include <asio/signal_set.hpp>
+#include <functional>
 
 #include "tcptools/net/completion.hpp"
 
@@ -30,6 +29,7 @@ class shutdown_signals {
   handler insist_;
   int received_ = 0;
   int count_ = 0;
+  bool stopped_ = false;
 };
 
 }  // namespace tcptools::net

@@ -1,10 +1,9 @@
 // Waiting for time to pass.
 #pragma once
 
-#include <chrono>
-
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
+#include <chrono>
 
 #include "tcptools/net/completion.hpp"
 

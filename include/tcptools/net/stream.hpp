@@ -18,8 +18,10 @@ struct peer_info {
   std::string address;  // "127.0.0.1", "::1"
 };
 
-// One coroutine may read while another writes. Outlives every operation on it; close() ends them soon, not at once.
-// Errors: errc::connection_lost, errc::timed_out (the deadline), errc::end_of_stream (reading, the peer half-closed).
+// One coroutine may read while another writes. Outlives every operation on it: close() ends them soon, not at once, so
+// a coroutine that uses a stream owns it, or its owner waits for the coroutine.
+// Errors: errc::connection_lost, errc::timed_out (the deadline), errc::end_of_stream (reading, the peer half-closed),
+// errc::cancelled (the coroutine was); each names the peer.
 class stream {
  public:
   using clock = std::chrono::steady_clock;
@@ -32,7 +34,7 @@ class stream {
   // At least one byte, at most `into.size()`. Precondition: `into` is not empty.
   [[nodiscard]] virtual awaitable<result<std::size_t>> read_some(std::span<std::byte> into) = 0;
 
-  // All bytes of all pieces, in order.
+  // All bytes of all pieces, in order. The pieces and the list of them stay until it is done.
   [[nodiscard]] virtual awaitable<result<void>> write(std::span<const byte_view> pieces) = 0;
   [[nodiscard]] awaitable<result<void>> write(byte_view bytes) { co_return co_await write(std::span{&bytes, 1}); }
 
@@ -42,7 +44,8 @@ class stream {
   // Ends both directions and every pending operation. May be called again.
   virtual void close() = 0;
 
-  // When it passes, pending and later operations fail with errc::timed_out until it is moved or cleared. Moving it is cheap.
+  // When it passes, pending and later operations fail with errc::timed_out until it is moved or cleared. Moving it is
+  // cheap.
   virtual void set_deadline(clock::time_point when) = 0;
   virtual void clear_deadline() = 0;
 

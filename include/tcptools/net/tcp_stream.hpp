@@ -1,9 +1,10 @@
 // A stream over plain TCP.
 #pragma once
 
-#include <memory>
-
 #include <asio/ip/tcp.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "tcptools/net/deadline.hpp"
 #include "tcptools/net/stream.hpp"
@@ -12,11 +13,12 @@ namespace tcptools::net {
 
 using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, any_executor>;
 
-// What is there is taken, and what fits is given, with one system call and without a turn of the event loop; only then does an
-// operation wait.
+// What is there is taken, and what fits is given, with one system call and without a turn of the event loop; only then
+// does an operation wait. One that never has to wait lets others have a turn now and then.
 class tcp_stream final : public stream {
  public:
-  // A connected socket. Small writes go out at once (TCP_NODELAY), and a peer that vanished is found out (SO_KEEPALIVE).
+  // A connected socket. Small writes go out at once (TCP_NODELAY), and a peer that vanished is found out
+  // (SO_KEEPALIVE).
   explicit tcp_stream(tcp_socket socket);
 
   using stream::write;
@@ -37,6 +39,8 @@ class tcp_stream final : public stream {
  private:
   // Waits until the socket can be read or written, or has failed.
   [[nodiscard]] awaitable<result<void>> wait_for(asio::socket_base::wait_type what);
+  // A turn for others, due after some operations that found no reason to wait.
+  [[nodiscard]] bool is_turn_due() noexcept;
   // Open, and its deadline has not passed.
   [[nodiscard]] result<void> check_usable() const;
   [[nodiscard]] error lost(int error_number) const;
@@ -46,6 +50,7 @@ class tcp_stream final : public stream {
   deadline deadline_;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
+  unsigned calls_in_a_row_ = 0;
 };
 
 }  // namespace tcptools::net

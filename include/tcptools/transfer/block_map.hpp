@@ -33,7 +33,7 @@ class paged_row {
   // How many values the pages have room for: what the memory grows with.
   [[nodiscard]] std::size_t capacity() const noexcept {
     std::size_t pages = 0;
-    for (const auto& page : pages_) pages += page ? 1 : 0;
+    for (const auto& page : pages_) pages += page ? 1U : 0U;
     return pages * page_size;
   }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "tcptools/net/completion.hpp"
 #include "tcptools/net/worker_pool.hpp"
 #include "tcptools/transfer/receive_machine.hpp"
 #include "tcptools/transfer/store.hpp"
@@ -38,6 +39,10 @@ class receive_observer {
   virtual void on_session_end(const session_info& session, const result<void>& how) = 0;
   // Connections could not be accepted for a while.
   virtual void on_trouble(const error& what) = 0;
+
+  // The observer cannot keep up: sessions wait for when_ready() before they read on.
+  [[nodiscard]] virtual bool is_overloaded() const noexcept { return false; }
+  virtual net::awaitable<void> when_ready() { co_return; }
 };
 
 struct receive_context {

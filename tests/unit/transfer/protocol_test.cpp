@@ -84,9 +84,9 @@ TEST_CASE("frames are appended and taken one after another") {
 TEST_CASE("a block's header and its data make a frame") {
   const frames::block block{7, 9, digest_of({}), tcptools::as_bytes("data")};
   const auto header = encode_block_header(block.id, block.index, block.content_digest, block.data.size());
-  byte_buffer wire{header.begin(), header.end()};
-  wire.insert(wire.end(), block.data.begin(), block.data.end());
-  CHECK(wire == encoded(block));
+  const byte_buffer whole = encoded(block);
+  CHECK(std::ranges::equal(header, byte_view{whole}.first(block_header_size)));
+  CHECK(tcptools::as_text(byte_view{whole}.subspan(block_header_size)) == "data");
 }
 
 TEST_CASE("what a frame carries is a view into the input") {

@@ -1,0 +1,69 @@
+// A file that is being received and can be resumed: a part file and a journal in .tcpsend. docs/storage.md.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tcptools/transfer/block_map.hpp"
+#include "tcptools/transfer/disk_store.hpp"
+#include "tcptools/transfer/journal.hpp"
+#include "transfer/placement.hpp"
+#include "transfer/written_window.hpp"
+
+namespace tcptools::transfer {
+
+class partial_file final : public incoming {
+ public:
+  // Takes the lock: errc::busy if somebody has it.
+  [[nodiscard]] static result<std::unique_ptr<partial_file>> open(const store_place& place, const entry& item,
+                                                                  std::optional<older_version> older);
+  partial_file(const partial_file&) = delete;
+  partial_file& operator=(const partial_file&) = delete;
+  ~partial_file() override;
+
+  [[nodiscard]] std::uint64_t checked() const override { return std::max(journaled_end_, older_blocks()); }
+  [[nodiscard]] bool adoptable() const override;
+  [[nodiscard]] result<std::optional<digest>> claim(std::uint64_t index) override;
+  [[nodiscard]] result<bool> keep(std::uint64_t index, const digest& claimed) override;
+  [[nodiscard]] result<void> write(std::uint64_t index, byte_view content, const digest& expected) override;
+  [[nodiscard]] result<void> write_hole(std::uint64_t first, std::uint64_t count) override;
+  [[nodiscard]] result<void> checkpoint() override;
+  [[nodiscard]] result<placed> commit(std::uint64_t size) override;
+  [[nodiscard]] result<placed> adopt() override;
+  void discard() override;
+
+ private:
+  partial_file(const store_place& place, const entry& item, std::optional<older_version> older);
+
+  // Takes up what an interrupted transfer left, or starts afresh.
+  [[nodiscard]] result<void> read_journal();
+  void take(const journal_entry& one);
+  // How many whole blocks, from the first, the older version covers.
+  [[nodiscard]] std::uint64_t older_blocks() const noexcept;
+  [[nodiscard]] result<void> open_part();
+  [[nodiscard]] bool reads_as(int fd, std::uint64_t index, const digest& claimed);
+  [[nodiscard]] result<void> put_block(std::uint64_t index, byte_view content, const digest& content_digest);
+  void note(const journal_entry& one) { encode(one, unwritten_journal_); }
+  void remove_files();
+
+  const store_place& place_;
+  entry item_;
+  block_layout layout_;
+  std::optional<older_version> older_;
+  std::string part_name_;
+  std::string journal_name_;
+  unique_fd journal_;  // holds the lock
+  unique_fd part_;
+  std::uint64_t part_end_ = 0;  // bytes of the part file that may hold data
+  paged_row<std::optional<digest>> journaled_;
+  std::uint64_t journaled_count_ = 0;
+  std::uint64_t journaled_end_ = 0;  // one more than the last block in the journal
+  byte_buffer unwritten_journal_;
+  byte_buffer scratch_;  // of one block
+  written_window window_;
+  bool resumable_ = false;  // there is something worth keeping
+  bool removed_ = false;
+};
+
+}  // namespace tcptools::transfer

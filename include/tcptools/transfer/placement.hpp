@@ -1,0 +1,93 @@
+// The steps that all kinds of entries share on their way to their name: is there room, what is there already, metadata, the name itself.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tcptools/base/result.hpp"
+#include "tcptools/base/unique_fd.hpp"
+#include "tcptools/transfer/disk_store.hpp"
+#include "tcptools/transfer/entry.hpp"
+
+namespace tcptools::transfer {
+
+// A regular file that has the entry's name already, or with keep-both the newest of NAME, NAME.1, ...
+struct older_version {
+  std::string path;
+  unique_fd fd;
+  struct stat status{};
+};
+
+// Fails with errc::storage_full if fewer than min_free bytes would be left after `more` bytes.
+[[nodiscard]] result<void> check_room(const store_place& place, std::uint64_t more);
+
+// Nothing where there is none. Fails with errc::conflict if a directory has the name, or with the policy `refuse` something else than a
+// regular file of size `needed` (any size where nothing is needed).
+[[nodiscard]] result<std::optional<older_version>> find_older(const store_place& place, const entry& item);
+
+// Mode and time of an open file, unless they are right already.
+[[nodiscard]] result<void> set_metadata(int fd, const entry& item);
+
+// A file of .tcpsend that is removed unless it gets its name. Locked, so that nobody takes it for an orphan.
+class temporary_file {
+ public:
+  [[nodiscard]] static result<temporary_file> create(const store_place& place);
+
+  temporary_file(temporary_file&& other) noexcept = default;
+  temporary_file& operator=(temporary_file&&) = delete;
+  ~temporary_file();
+
+  [[nodiscard]] int get() const noexcept { return fd_.get(); }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  // It has been renamed.
+  void release() noexcept { name_.clear(); }
+
+ private:
+  temporary_file(int directory, unique_fd fd, std::string name)
+      : directory_{directory}, fd_{std::move(fd)}, name_{std::move(name)} {}
+
+  int directory_;
+  unique_fd fd_;
+  std::string name_;
+};
+
+// A name in .tcpsend that nobody has.
+[[nodiscard]] std::string temporary_name();
+
+// Directories that many files of one batch go to: each is opened once, and made durable once.
+class parents {
+ public:
+  explicit parents(const store_place& place) noexcept : place_{place} {}
+
+  // Of this path; missing directories are made. Fails as storage_error() says.
+  [[nodiscard]] result<int> open(std::string_view path);
+  // Everything placed in them since is durable. Does nothing without fsync.
+  [[nodiscard]] result<void> sync();
+
+ private:
+  struct directory {
+    unique_fd fd;
+    bool made = false;
+    std::string path_in_it;
+  };
+
+  const store_place& place_;
+  std::map<std::string, directory, std::less<>> open_;
+};
+
+// Gives a file of .tcpsend its name, as the policy has it; the name it got.
+[[nodiscard]] result<std::string> give_name(const store_place& place, const std::string& unfinished, int parent, const std::string& path);
+
+// Removes the temporary files of receivers that are gone.
+void remove_orphans(const store_place& place);
+
+// Reads exactly, at an offset. False: the file ended, or errno.
+[[nodiscard]] bool read_at(int fd, std::uint64_t offset, std::span<std::byte> into);
+// Writes all, at an offset.
+[[nodiscard]] result<void> write_at(int fd, std::uint64_t offset, byte_view content, const entry& item);
+
+}  // namespace tcptools::transfer

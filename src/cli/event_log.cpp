@@ -1,0 +1,78 @@
+#include "cli/event_log.hpp"
+
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "cli/option_types.hpp"
+#include "tcptools/base/text.hpp"
+
+namespace tcptools::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+spdlog::level::level_enum to_spdlog(log_level level) noexcept {
+  switch (level) {
+    case log_level::debug: return spdlog::level::debug;
+    case log_level::info: return spdlog::level::info;
+    case log_level::warning: return spdlog::level::warn;
+    case log_level::error: return spdlog::level::err;
+    case log_level::off: return spdlog::level::off;
+  }
+  return spdlog::level::info;
+}
+
+// name=value; in quotes where a value has spaces, so that a line can be cut into fields again.
+std::string as_text(const json& fields) {
+  std::string text;
+  for (const auto& [name, value] : fields.items()) {
+    const std::string shown = value.is_string() ? visible(value.get<std::string>()) : value.dump();
+    const bool quoted = shown.empty() || shown.find_first_of(" \"=") != std::string::npos;
+    text += " " + name + "=" + (quoted ? json(shown).dump() : shown);
+  }
+  return text;
+}
+
+}  // namespace
+
+void add_log_options(CLI::App& app, log_options& options) {
+  add_choice(app, "--log-level", options.level,
+             std::map<std::string, log_level>{{"debug", log_level::debug},
+                                              {"info", log_level::info},
+                                              {"warning", log_level::warning},
+                                              {"error", log_level::error},
+                                              {"off", log_level::off}},
+             "How much to log on standard error")
+      ->default_str("info");
+  add_choice(app, "--log-format", options.format,
+             std::map<std::string, log_format>{{"text", log_format::text}, {"json", log_format::json}}, "How to log it")
+      ->default_str("text");
+}
+
+event_log::event_log(log_options options)
+    : format_{options.format},
+      logger_{std::make_shared<spdlog::logger>("tcptools", std::make_shared<spdlog::sinks::stderr_sink_st>())} {
+  logger_->set_level(to_spdlog(options.level));
+  logger_->flush_on(spdlog::level::debug);
+  const bool is_text = format_ == log_format::text;
+  logger_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+      is_text ? "%Y-%m-%dT%H:%M:%S.%eZ %l %v" : "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v", spdlog::pattern_time_type::utc));
+}
+
+void event_log::write(log_level level, std::string_view what, const json& fields) {
+  if (format_ == log_format::text) {
+    logger_->log(to_spdlog(level), std::string{what} + as_text(fields));
+    return;
+  }
+  json object{{"event", what}};
+  object.update(fields);
+  // The pattern has opened the object and written the time and the level.
+  logger_->log(to_spdlog(level), object.dump(-1, ' ', false, json::error_handler_t::replace).substr(1));
+}
+
+}  // namespace tcptools::cli

@@ -1,0 +1,40 @@
+// The log of a server: one line an event on standard error, as text or as JSON.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace spdlog {
+class logger;
+}
+
+namespace tcptools::cli {
+
+enum class log_level : std::uint8_t { debug, info, warning, error, off };
+enum class log_format : std::uint8_t { text, json };
+
+struct log_options {
+  log_level level = log_level::info;
+  log_format format = log_format::text;
+};
+
+void add_log_options(CLI::App& app, log_options& options);
+
+class event_log {
+ public:
+  explicit event_log(log_options options);
+
+  // `what` is a few fixed words; `fields` is an object of strings and numbers, shown behind it as name=value.
+  void write(log_level level, std::string_view what, const nlohmann::ordered_json& fields);
+
+ private:
+  log_format format_;
+  std::shared_ptr<spdlog::logger> logger_;
+};
+
+}  // namespace tcptools::cli

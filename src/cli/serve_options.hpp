@@ -1,0 +1,33 @@
+// The command line of `tcpsend serve`.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/event_log.hpp"
+#include "tcptools/transfer/disk_store.hpp"
+#include "tcptools/transfer/receive_server.hpp"
+
+namespace tcptools::cli {
+
+struct serve_options {
+  std::vector<std::string> bind{"localhost"};
+  std::uint16_t port = 1122;
+  std::string directory;
+  transfer::store_options store;
+  transfer::receive_server::settings server;
+  std::chrono::milliseconds idle_timeout{30'000};
+  std::string port_file;
+  std::string exec;
+  bool json = false;
+  log_options log;
+};
+
+// Adds the options to `app`; `options` outlives it.
+void add_serve_options(CLI::App& app, serve_options& options);
+
+}  // namespace tcptools::cli

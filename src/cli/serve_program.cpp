@@ -1,0 +1,97 @@
+#include "cli/serve_program.hpp"
+
+#include <algorithm>
+#include <asio/io_context.hpp>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "cli/exit_code.hpp"
+#include "cli/port_file.hpp"
+#include "cli/serve_report.hpp"
+#include "cli/status_line.hpp"
+#include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/endpoint.hpp"
+#include "tcptools/net/shutdown.hpp"
+#include "tcptools/net/task_group.hpp"
+#include "tcptools/net/worker_pool.hpp"
+#include "tcptools/transfer/disk_store.hpp"
+#include "tcptools/transfer/receive_server.hpp"
+
+namespace tcptools::cli {
+namespace {
+
+// Most of a worker's time is waiting for a disk, so a few more than cores.
+std::size_t worker_count() { return std::max<std::size_t>(8, std::thread::hardware_concurrency()); }
+
+result<std::vector<asio::ip::address>> addresses(const std::vector<std::string>& texts) {
+  std::vector<asio::ip::address> all;
+  std::set<asio::ip::address> seen;
+  for (const std::string& text : texts) {
+    const auto parsed = net::parse_bind_address(text);
+    if (!parsed) return parsed.error();
+    for (const asio::ip::address& one : *parsed) {
+      if (seen.insert(one).second) all.push_back(one);
+    }
+  }
+  return all;
+}
+
+int failed(const error& why) {
+  status_line{"tcpsend serve"}.say(why.text());
+  // A port that is taken or a directory that cannot be used is the caller's to mend.
+  return static_cast<int>(why.code() == errc::connect_failed ? exit_code::connection : exit_code_for(why.code()));
+}
+
+}  // namespace
+
+int run_serve(const serve_options& options) {
+  const auto bind = addresses(options.bind);
+  if (!bind) return failed(bind.error());
+  const auto store = transfer::disk_store::open(options.directory, options.store);
+  if (!store) return failed(store.error());
+
+  asio::io_context io{1};
+  net::worker_pool pool{worker_count()};
+  const auto listener = net::listener::open(io.get_executor(), *bind, options.port);
+  if (!listener) return failed(listener.error());
+
+  serve_report* complaints = nullptr;
+  net::task_group tasks{io.get_executor(), [&complaints](std::string_view task, std::string_view what) {
+                          complaints->on_trouble(error{errc::cancelled, std::string{task} + ": " + std::string{what}});
+                        }};
+  serve_report report{options, io.get_executor(), tasks};
+  complaints = &report;
+  transfer::receive_context context{**store, pool, report, options.idle_timeout};
+  transfer::receive_server server{**listener, context, options.server};
+  net::shutdown_signals signals{io.get_executor(),
+                                [&](int signal) {
+                                  report.on_stopping(signal);
+                                  server.drain();
+                                },
+                                [&](int) {
+                                  report.drop_hooks();
+                                  server.force();
+                                }};
+  auto serve = [&]() -> net::awaitable<void> {
+    co_await server.run();
+    while (tasks.size() > 1) co_await tasks.changed();
+    signals.stop();
+  };
+  report.on_listening((*listener)->text(), (*listener)->port());
+  const auto port_file = port_file::write(options.port_file, (*listener)->port());
+  if (!port_file) return failed(port_file.error());
+  tasks.spawn("serve", serve());
+  io.run();
+
+  if (options.server.once && !server.once_result()) {
+    const int signal = signals.received();
+    if (signal != 0) return static_cast<int>(exit_code::signal) + signal;
+    return static_cast<int>(exit_code_for(server.once_result().error().code()));
+  }
+  return static_cast<int>(exit_code::success);
+}
+
+}  // namespace tcptools::cli

@@ -1,0 +1,35 @@
+#include "cli/usage.hpp"
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <cstdio>
+#include <string>
+
+#include "cli/exit_code.hpp"
+#include "cli/status_line.hpp"
+
+namespace tcptools::cli {
+
+int complain_about_usage(std::string_view program, std::string_view what) {
+  status_line{std::string{program}}.say(std::string{what} + " (see " + std::string{program} + " --help)");
+  return static_cast<int>(exit_code::usage);
+}
+
+std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);  // --help or --version, on standard output
+  } catch (const CLI::ParseError& wrong) {
+    return complain_about_usage(app.get_name(), wrong.what());
+  }
+}
+
+int report_internal_error(std::string_view program, std::string_view what) {
+  status_line{std::string{program}}.say("internal error: " + std::string{what});
+  return static_cast<int>(exit_code::some_failed);
+}
+
+}  // namespace tcptools::cli

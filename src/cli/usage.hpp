@@ -1,0 +1,20 @@
+// Command lines that are not understood.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include <optional>
+#include <string_view>
+
+namespace tcptools::cli {
+
+// Nothing if the program is to go on; otherwise the exit code, after help, version or the complaint was printed.
+[[nodiscard]] std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv);
+
+// One line on standard error; exit_code::usage.
+[[nodiscard]] int complain_about_usage(std::string_view program, std::string_view what);
+
+// Something that cannot happen did, or memory ran out.
+[[nodiscard]] int report_internal_error(std::string_view program, std::string_view what);
+
+}  // namespace tcptools::cli

@@ -1,0 +1,186 @@
+#include "tcptools/transfer/disk_store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "tcptools/base/text.hpp"
+#include "tcptools/base/units.hpp"
+#include "tcptools/transfer/safe_path.hpp"
+#include "transfer/partial_file.hpp"
+#include "transfer/placement.hpp"
+#include "transfer/stream_file.hpp"
+
+namespace tcptools::transfer {
+namespace {
+
+std::string shown(std::string_view path) { return "'" + visible(path) + "'"; }
+
+// A small file on its way: identical to what is there, or written and waiting for its name.
+struct small_in_work {
+  std::optional<older_version> identical;
+  std::optional<temporary_file> file;
+};
+
+bool has_content(const older_version& older, const digest& content_digest) {
+  byte_buffer content(static_cast<std::size_t>(older.status.st_size));
+  return read_at(older.fd.get(), 0, content) && digest_of(content) == content_digest;
+}
+
+result<small_in_work> prepare(const store_place& place, const small_file& file) {
+  const entry& item = *file.item;
+  if (digest_of(file.content) != file.content_digest) {
+    return error{errc::verify_failed, shown(item.path) + " arrived damaged"};
+  }
+  small_in_work work;
+  result<std::optional<older_version>> older = find_older(place, item);
+  if (!older) return older.error();
+  const bool may_be_equal = *older && std::cmp_equal((*older)->status.st_size, item.size);
+  if (may_be_equal && has_content(**older, file.content_digest)) {
+    if (const result<void> set = set_metadata((*older)->fd.get(), item); !set) return set.error();
+    work.identical = std::move(**older);
+    return work;
+  }
+  if (*older && place.options.on_conflict == conflict_policy::refuse) {
+    return error{errc::conflict, shown(item.path) + " is there already"};
+  }
+  result<temporary_file> made = temporary_file::create(place);
+  if (!made) return made.error();
+  if (const result<void> written = write_at(made->get(), 0, file.content, item); !written) return written.error();
+  if (const result<void> set = set_metadata(made->get(), item); !set) return set.error();
+  if (place.options.fsync && ::fsync(made->get()) != 0) return storage_error(errno, "make " + shown(item.path) + " durable");
+  work.file.emplace(std::move(*made));
+  return work;
+}
+
+result<placed> finish(const store_place& place, const entry& item, small_in_work& work, parents& directories) {
+  if (work.identical) {
+    if (place.options.fsync && ::fsync(work.identical->fd.get()) != 0) return storage_error(errno, "make " + shown(item.path) + " durable");
+    return placed{work.identical->path, true};
+  }
+  const result<int> parent = directories.open(item.path);
+  if (!parent) return parent.error();
+  const result<std::string> name = give_name(place, work.file->name(), *parent, item.path);
+  if (!name) return name.error();
+  work.file->release();
+  return placed{*name, false};
+}
+
+}  // namespace
+
+result<std::unique_ptr<disk_store>> disk_store::open(const std::filesystem::path& directory, store_options options) {
+  const auto unusable = [&directory](int number) {
+    return error{errc::usage, "cannot receive into '" + visible(directory.string()) + "': " + os_text(number)};
+  };
+  result<beneath> root = beneath::open(directory, options.paths);
+  if (!root) return root.error();
+  const std::string name{private_directory};
+  if (::mkdirat(root->get(), name.c_str(), 0700) != 0 && errno != EEXIST) return unusable(errno);
+  // A link in its place would let others choose where unfinished files go.
+  unique_fd unfinished{::openat(root->get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  if (!unfinished) return unusable(errno);
+  if (::faccessat(unfinished.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) return unusable(errno);
+  std::unique_ptr<disk_store> made{new disk_store{{std::move(*root), std::move(unfinished), options}}};
+  remove_orphans(made->place_);
+  return made;
+}
+
+result<std::unique_ptr<incoming>> disk_store::open(const entry& item) {
+  const std::uint64_t limit = place_.options.max_file_size;
+  const std::uint64_t size = item.kind == entry_kind::file ? item.size : item.allocated;
+  if (size > limit) return error{errc::too_large, shown(item.path) + " is larger than " + format_size(limit)};
+  if (const result<void> room = check_room(place_, item.allocated); !room) return room.error();
+  result<std::optional<older_version>> older = find_older(place_, item);
+  if (!older) return older.error();
+  if (item.kind == entry_kind::stream) {
+    auto file = stream_file::open(place_, item);
+    if (!file) return file.error();
+    return std::unique_ptr<incoming>{std::move(*file)};
+  }
+  auto file = partial_file::open(place_, item, std::move(*older));
+  if (!file) return file.error();
+  return std::unique_ptr<incoming>{std::move(*file)};
+}
+
+std::vector<result<placed>> disk_store::put(std::span<const small_file> files) {
+  std::uint64_t bytes = 0;
+  for (const small_file& one : files) bytes += one.content.size();
+  const result<void> room = check_room(place_, bytes);
+
+  std::vector<result<placed>> outcomes;
+  outcomes.reserve(files.size());
+  parents directories{place_};
+  for (const small_file& one : files) {
+    if (!room) {
+      outcomes.emplace_back(room.error());
+      continue;
+    }
+    result<small_in_work> work = prepare(place_, one);
+    outcomes.push_back(work ? finish(place_, *one.item, *work, directories) : result<placed>{work.error()});
+  }
+  if (const result<void> durable = directories.sync(); !durable) {
+    for (result<placed>& one : outcomes) {
+      if (one) one = durable.error();
+    }
+  }
+  return outcomes;
+}
+
+result<std::optional<placed>> disk_store::find(const entry& item, const digest& content_digest) {
+  result<std::optional<older_version>> older = find_older(place_, item);
+  if (!older) return older.error();
+  const bool may_be_equal = *older && std::cmp_equal((*older)->status.st_size, item.size);
+  if (!may_be_equal || !has_content(**older, content_digest)) return std::optional<placed>{};
+  if (const result<void> set = set_metadata((*older)->fd.get(), item); !set) return set.error();
+  if (place_.options.fsync && ::fsync((*older)->fd.get()) != 0) return storage_error(errno, "make " + shown(item.path) + " durable");
+  return std::optional{placed{(*older)->path, true}};
+}
+
+result<placed> disk_store::make_directory(const entry& item) {
+  parents directories{place_};
+  const result<int> parent = directories.open(item.path);
+  if (!parent) return parent.error();
+  const std::string leaf{leaf_of(item.path)};
+  const bool was_there = ::mkdirat(*parent, leaf.c_str(), 0777) != 0;
+  if (was_there && errno != EEXIST) return storage_error(errno, "make the directory " + shown(item.path));
+  const unique_fd directory = place_.root.open_file(item.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (!directory) return storage_error(errno, "make the directory " + shown(item.path));
+  if (const result<void> set = set_metadata(directory.get(), item); !set) return set.error();
+  if (place_.options.fsync && ::fsync(directory.get()) != 0) return storage_error(errno, "make " + shown(item.path) + " durable");
+  if (const result<void> durable = directories.sync(); !durable) return durable.error();
+  return placed{item.path, was_there};
+}
+
+result<placed> disk_store::make_symlink(const entry& item) {
+  parents directories{place_};
+  const result<int> parent = directories.open(item.path);
+  if (!parent) return parent.error();
+  const std::string leaf{leaf_of(item.path)};
+  std::array<char, 4096> present{};
+  const ssize_t length = ::readlinkat(*parent, leaf.c_str(), present.data(), present.size());
+  if (length >= 0 && std::string_view{present.data(), static_cast<std::size_t>(length)} == item.target) return placed{item.path, true};
+  result<std::optional<older_version>> older = find_older(place_, item);
+  if (!older) return older.error();
+
+  const std::string temporary = temporary_name();
+  if (::symlinkat(item.target.c_str(), place_.unfinished.get(), temporary.c_str()) != 0) {
+    return storage_error(errno, "make the link " + shown(item.path));
+  }
+  const result<std::string> name = give_name(place_, temporary, *parent, item.path);
+  if (!name) {
+    (void)::unlinkat(place_.unfinished.get(), temporary.c_str(), 0);
+    return name.error();
+  }
+  // Not every file system has times on links; a link without its time is still the link.
+  const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, timespec{static_cast<time_t>(item.modified.seconds),
+                                                                         static_cast<long>(item.modified.nanoseconds)}};
+  (void)::utimensat(*parent, std::string{leaf_of(*name)}.c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
+  if (const result<void> durable = directories.sync(); !durable) return durable.error();
+  return placed{*name, false};
+}
+
+}  // namespace tcptools::transfer

@@ -1,0 +1,229 @@
+#include "transfer/partial_file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "tcptools/base/text.hpp"
+#include "tcptools/transfer/limits.hpp"
+
+namespace tcptools::transfer {
+namespace {
+
+constexpr int part_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+
+std::string shown(const entry& item) { return "'" + visible(item.path) + "'"; }
+
+bool is_file_of(int fd, int directory, const std::string& name) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(fd, &opened) == 0 && ::fstatat(directory, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+partial_file::partial_file(const store_place& place, const entry& item, std::optional<older_version> older)
+    : place_{place},
+      item_{item},
+      layout_{item.size, item.block_log2},
+      older_{std::move(older)},
+      window_{place.options.fsync} {
+  const std::string key = to_text(digest_of(as_bytes(item.path)));
+  part_name_ = key + ".part";
+  journal_name_ = key + ".journal";
+}
+
+result<std::unique_ptr<partial_file>> partial_file::open(const store_place& place, const entry& item,
+                                                         std::optional<older_version> older) {
+  std::unique_ptr<partial_file> file{new partial_file{place, item, std::move(older)}};
+  const int directory = place.unfinished.get();
+  for (;;) {
+    unique_fd journal{::openat(directory, file->journal_name_.c_str(), part_flags, 0600)};
+    if (!journal) return storage_error(errno, "open the journal of " + shown(item));
+    if (::flock(journal.get(), LOCK_EX | LOCK_NB) != 0) {
+      return error{errc::busy, shown(item) + " is being received from another sender"};
+    }
+    // The holder before may have removed the file between our open and our lock.
+    if (!is_file_of(journal.get(), directory, file->journal_name_)) continue;
+    file->journal_ = std::move(journal);
+    break;
+  }
+  if (const result<void> read = file->read_journal(); !read) return read.error();
+  return file;
+}
+
+partial_file::~partial_file() {
+  if (!journal_ || removed_) return;
+  (void)checkpoint();
+  if (!resumable_) remove_files();
+}
+
+result<void> partial_file::read_journal() {
+  struct stat status {};
+  if (::fstat(journal_.get(), &status) != 0) return storage_error(errno, "read the journal of " + shown(item_));
+  byte_buffer bytes(static_cast<std::size_t>(
+      std::min<std::uint64_t>(static_cast<std::uint64_t>(status.st_size), 2 * limits::blocks_per_file * journal_entry_size)));
+  const journal_header header{item_.block_log2, item_.path};
+  const auto found = read_at(journal_.get(), 0, bytes) ? decode_journal(bytes) : std::nullopt;
+  part_.reset(::openat(place_.unfinished.get(), part_name_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  struct stat part {};
+  if (part_ && ::fstat(part_.get(), &part) == 0) part_end_ = static_cast<std::uint64_t>(part.st_size);
+
+  if (part_ && found && found->header == header) {
+    for (const journal_entry& one : found->entries) take(one);
+  }
+  resumable_ = journaled_count_ > 0;
+  // What is known is written anew, without what was damaged, torn or overtaken.
+  encode(header, unwritten_journal_);
+  for (std::uint64_t index = 0; index < journaled_end_; ++index) {
+    const std::optional<digest> claimed = journaled_.get(index);
+    if (claimed) note({journal_entry::kind::block, index, layout_.length(index), *claimed});
+  }
+  if (::ftruncate(journal_.get(), 0) != 0) return storage_error(errno, "write the journal of " + shown(item_));
+  return checkpoint();
+}
+
+void partial_file::take(const journal_entry& one) {
+  const std::uint64_t count = one.what == journal_entry::kind::hole ? one.extent : 1;
+  if (one.first >= layout_.count() || count > layout_.count() - one.first) return;
+  for (std::uint64_t index = one.first; index < one.first + count; ++index) {
+    const std::size_t length = layout_.length(index);
+    const bool is_hole = one.what == journal_entry::kind::hole;
+    if (!is_hole && one.extent != length) continue;
+    if (!journaled_.get(index)) ++journaled_count_;
+    journaled_.set(index, is_hole ? digest_of_zeros(length) : one.content_digest);
+    journaled_end_ = std::max(journaled_end_, index + 1);
+  }
+}
+
+std::uint64_t partial_file::older_blocks() const noexcept {
+  if (!older_) return 0;
+  const auto size = static_cast<std::uint64_t>(older_->status.st_size);
+  return size >= item_.size ? layout_.count() : size >> layout_.block_log2();
+}
+
+bool partial_file::adoptable() const {
+  return older_ && journaled_count_ == 0 && std::cmp_equal(older_->status.st_size, item_.size);
+}
+
+result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
+  if (const std::optional<digest> journaled = journaled_.get(index)) return journaled;
+  if (index >= older_blocks()) return std::optional<digest>{};
+  scratch_.resize(layout_.block_size());
+  const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
+  if (!read_at(older_->fd.get(), layout_.offset(index), content)) return std::optional<digest>{};
+  return std::optional{digest_of(content)};
+}
+
+bool partial_file::reads_as(int fd, std::uint64_t index, const digest& claimed) {
+  scratch_.resize(layout_.block_size());
+  const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
+  return read_at(fd, layout_.offset(index), content) && digest_of(content) == claimed;
+}
+
+result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
+  if (journaled_.get(index)) {
+    // A hole at the end of the part file may not have been written at all.
+    const std::uint64_t end = layout_.offset(index) + layout_.length(index);
+    const bool is_unwritten_hole = layout_.offset(index) >= part_end_ && claimed == digest_of_zeros(layout_.length(index));
+    if (part_ && (is_unwritten_hole || (end <= part_end_ && reads_as(part_.get(), index, claimed)))) return true;
+    journaled_.set(index, std::nullopt);
+    return false;
+  }
+  if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
+  const result<void> copied = put_block(index, byte_view{scratch_}.first(layout_.length(index)), claimed);
+  if (!copied) return copied.error();
+  return true;
+}
+
+result<void> partial_file::open_part() {
+  if (part_) return {};
+  part_.reset(::openat(place_.unfinished.get(), part_name_.c_str(), part_flags, 0600));
+  if (!part_) return storage_error(errno, "make the part file of " + shown(item_));
+  return {};
+}
+
+result<void> partial_file::put_block(std::uint64_t index, byte_view content, const digest& content_digest) {
+  if (const result<void> opened = open_part(); !opened) return opened;
+  if (const result<void> written = write_at(part_.get(), layout_.offset(index), content, item_); !written) return written;
+  part_end_ = std::max(part_end_, layout_.offset(index) + content.size());
+  window_.on_write(part_.get(), layout_.offset(index), content.size());
+  note({journal_entry::kind::block, index, content.size(), content_digest});
+  resumable_ = true;
+  return window_.passed_mark() ? check_room(place_, 0) : result<void>{};
+}
+
+result<void> partial_file::write(std::uint64_t index, byte_view content, const digest& expected) {
+  if (digest_of(content) != expected) return error{errc::verify_failed, "block " + std::to_string(index) + " of " + shown(item_)};
+  return put_block(index, content, expected);
+}
+
+result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) {
+  if (const result<void> opened = open_part(); !opened) return opened;
+  const std::uint64_t begin = layout_.offset(first);
+  const std::uint64_t end = std::min(layout_.offset(first + count), item_.size);
+  // Only a part file that an earlier transfer left can hold anything there.
+  if (begin < part_end_) {
+    const auto length = static_cast<off_t>(std::min(end, part_end_) - begin);
+    const int failed = ::fallocate(part_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin), length);
+    if (failed != 0) {
+      const byte_buffer zeros(layout_.block_size());
+      for (std::uint64_t at = begin; at < std::min(end, part_end_); at += zeros.size()) {
+        const byte_view piece = byte_view{zeros}.first(static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), end - at)));
+        if (const result<void> written = write_at(part_.get(), at, piece, item_); !written) return written;
+      }
+    }
+  }
+  note({journal_entry::kind::hole, first, count, {}});
+  resumable_ = true;
+  return {};
+}
+
+result<void> partial_file::checkpoint() {
+  if (unwritten_journal_.empty()) return {};
+  const byte_buffer bytes = std::exchange(unwritten_journal_, {});
+  struct stat status {};
+  if (::fstat(journal_.get(), &status) != 0) return storage_error(errno, "write the journal of " + shown(item_));
+  return write_at(journal_.get(), static_cast<std::uint64_t>(status.st_size), bytes, item_);
+}
+
+result<placed> partial_file::commit(std::uint64_t size) {
+  if (const result<void> opened = open_part(); !opened) return opened.error();
+  if (::ftruncate(part_.get(), static_cast<off_t>(size)) != 0) return storage_error(errno, "write " + shown(item_));
+  if (const result<void> set = set_metadata(part_.get(), item_); !set) return set.error();
+  if (place_.options.fsync && ::fsync(part_.get()) != 0) return storage_error(errno, "make " + shown(item_) + " durable");
+  parents directories{place_};
+  const result<int> parent = directories.open(item_.path);
+  if (!parent) return parent.error();
+  const result<std::string> name = give_name(place_, part_name_, *parent, item_.path);
+  if (!name) return name.error();
+  remove_files();
+  if (const result<void> durable = directories.sync(); !durable) return durable.error();
+  return placed{*name, false};
+}
+
+result<placed> partial_file::adopt() {
+  const unique_fd parent = place_.root.open_parent(older_->path);
+  const bool still_there = parent && is_file_of(older_->fd.get(), parent.get(), std::string{leaf_of(older_->path)});
+  if (!still_there) return error{errc::busy, shown(item_) + " was replaced while it was compared"};
+  if (const result<void> set = set_metadata(older_->fd.get(), item_); !set) return set.error();
+  if (place_.options.fsync && ::fsync(older_->fd.get()) != 0) return storage_error(errno, "make " + shown(item_) + " durable");
+  remove_files();
+  return placed{older_->path, true};
+}
+
+void partial_file::discard() { remove_files(); }
+
+void partial_file::remove_files() {
+  if (std::exchange(removed_, true)) return;
+  (void)::unlinkat(place_.unfinished.get(), part_name_.c_str(), 0);
+  (void)::unlinkat(place_.unfinished.get(), journal_name_.c_str(), 0);
+}
+
+}  // namespace tcptools::transfer

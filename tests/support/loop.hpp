@@ -1,0 +1,33 @@
+// The event loop of a test.
+#pragma once
+
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <exception>
+
+#include "support/catch.hpp"
+#include "tcptools/net/completion.hpp"
+
+namespace tcptools::testing {
+
+// Runs `body(executor)`, a coroutine, and all that it started to the end. A requirement that fails in it fails the
+// test, and so does an end that takes longer than `patience`.
+template <class Body>
+void run_test_loop(Body body, std::chrono::seconds patience = std::chrono::seconds{30}) {
+  asio::io_context io{1};
+  std::exception_ptr thrown;
+  bool ended = false;
+  net::awaitable<void> work = body(net::any_executor{io.get_executor()});
+  asio::co_spawn(io, std::move(work), [&](const std::exception_ptr& exception) {
+    ended = true;
+    thrown = exception;
+    if (thrown) io.stop();
+  });
+  io.run_for(patience);
+  if (thrown) std::rethrow_exception(thrown);
+  if (!ended) FAIL("the coroutine did not end in time");
+  if (!io.stopped()) FAIL("what the coroutine started did not end in time");
+}
+
+}  // namespace tcptools::testing

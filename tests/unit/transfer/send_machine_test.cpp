@@ -1,0 +1,549 @@
+#include "tcptools/transfer/send_machine.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/frames.hpp"
+#include "support/show.hpp"
+
+using tcptools::as_bytes;
+using tcptools::byte_buffer;
+using tcptools::byte_view;
+using tcptools::errc;
+using tcptools::error;
+using tcptools::result;
+using namespace tcptools::testing;
+using namespace tcptools::transfer;
+
+namespace {
+
+const byte_view little = as_bytes("hello");
+const byte_buffer large = noise(3 * smallest_block + 100, 1);
+constexpr std::size_t much = 1U << 20U;
+
+send_item item_of(entry what) {
+  source_item found;
+  found.origin = "/home/" + what.path;
+  found.item = std::move(what);
+  return {std::move(found), nullptr, false};
+}
+
+// What a receiver says; frames() and next() are what became of it since they were last asked.
+class script {
+ public:
+  explicit script() : machine{session_id{}} {}
+  // A conversation that has begun.
+  static script begun(frames::welcome welcome = {protocol_version, 100, 5, 1U << 30U}) {
+    script talk;
+    (void)talk.machine.take_frames();
+    talk.hear(welcome);
+    return talk;
+  }
+
+  script& hear(const frame& value) {
+    const result<void> good = machine.on_frame(value);
+    CAPTURE(good ? error{errc::refused, "nothing wrong"} : good.error());
+    REQUIRE(good);
+    return *this;
+  }
+  [[nodiscard]] std::optional<errc> fails_on(const frame& value) {
+    const result<void> good = machine.on_frame(value);
+    return good ? std::nullopt : std::optional{good.error().code()};
+  }
+  [[nodiscard]] bool breaks_rules(const frame& value) { return fails_on(value) == errc::protocol_violation; }
+
+  std::uint32_t offer(const entry& what, byte_view content = {}) {
+    const offer_form form = machine.form_for(what);
+    REQUIRE(machine.may_offer(form));
+    const bool small = form == offer_form::with_content || form == offer_form::promised;
+    return machine.offer(item_of(what), form, small ? digest_of(content) : digest{},
+                         form == offer_form::with_content ? content : byte_view{});
+  }
+  std::uint32_t offer_large() { return offer(file_entry("large", large.size())); }
+  // Everything of the large file is read: how many blocks are to be sent.
+  std::size_t read_large(std::uint32_t id, std::uint64_t first = 0, std::uint64_t count = 4) {
+    std::size_t sent = 0;
+    for (std::uint64_t index = first; index < first + count; ++index) {
+      sent += machine.on_read(id, index, digest_of(block_of(large, index))) ? 1U : 0U;
+    }
+    return sent;
+  }
+
+  [[nodiscard]] std::string next(std::size_t most_bytes = much) {
+    const auto task = machine.next(most_bytes);
+    return task ? show(*task) : "";
+  }
+  [[nodiscard]] std::string frames() {
+    const byte_buffer bytes = machine.take_frames();
+    return show_all(decode_all(bytes));
+  }
+  // "path: ok" or "path: reason", of entries that ended.
+  [[nodiscard]] std::string outcomes() {
+    std::string line;
+    for (const send_outcome& one : machine.take_outcomes()) {
+      line += (line.empty() ? "" : ", ") + one.what.item.path + ": ";
+      if (one.outcome) {
+        line += one.outcome->unchanged ? "unchanged" : "ok";
+        if (one.outcome->path != one.what.item.path) line += " as " + one.outcome->path;
+      } else {
+        line += std::to_string(static_cast<unsigned>(to_wire(one.outcome.error().code())));
+      }
+    }
+    return line;
+  }
+
+  send_machine machine;
+};
+
+}  // namespace
+
+TEST_CASE("a conversation begins with the preface and HELLO") {
+  session_id session;
+  session.fill(std::byte{7});
+  send_machine machine{session};
+  const byte_buffer bytes = machine.take_frames();
+  REQUIRE(bytes.size() > 8);
+  const byte_view start = preface();
+  CHECK(std::equal(start.begin(), start.end(), bytes.begin()));
+  const auto frames = decode_all(byte_view{bytes}.subspan(start.size()));
+  REQUIRE(frames.size() == 1);
+  CHECK(std::get<frames::hello>(frames[0]).session == session);
+  CHECK_FALSE(machine.welcomed());
+}
+
+TEST_CASE("WELCOME") {
+  script talk;
+  SECTION("comes first") {
+    const frame first = GENERATE(frame{frames::bye{}}, frame{frames::unknown{}}, frame{frames::delivered{1, false, {}}},
+                                 frame{frames::progress{1, 1}}, frame{frames::accept{1, 0}});
+    talk.offer(link_entry("l", "t"));
+    CHECK(talk.breaks_rules(first));
+  }
+  SECTION("or ERROR does") {
+    CHECK(talk.fails_on(frames::error{wire_code::version, "no"}) == errc::version_unsupported);
+    CHECK(talk.fails_on(frames::error{wire_code::busy, "no"}) == errc::busy);
+  }
+  SECTION("and only once") {
+    talk.hear(frames::welcome{protocol_version, 1, 1, 0});
+    CHECK(talk.machine.welcomed());
+    CHECK(talk.breaks_rules(frames::welcome{protocol_version, 1, 1, 0}));
+  }
+  SECTION("with a version that was offered") {
+    CHECK(talk.fails_on(frames::welcome{2, 1, 1, 0}) == errc::version_unsupported);
+  }
+}
+
+TEST_CASE("what only a sender says") {
+  const frame wrong = GENERATE(frame{frames::hello{}}, frame{frames::offer{}}, frame{frames::block{}}, frame{frames::hole{}},
+                               frame{frames::keep{}}, frame{frames::finish{}}, frame{frames::cancel{}});
+  auto talk = script::begun();
+  CHECK(talk.breaks_rules(wrong));
+}
+
+TEST_CASE("what a sender does not know is skipped, and is no progress") {
+  auto talk = script::begun();
+  const std::uint64_t before = talk.machine.progress();
+  talk.hear(frames::unknown{});
+  CHECK(talk.machine.progress() == before);
+}
+
+TEST_CASE("how entries are offered") {
+  auto talk = script::begun();
+  CHECK(talk.machine.form_for(directory_entry("d")) == offer_form::bare);
+  CHECK(talk.machine.form_for(link_entry("l", "t")) == offer_form::bare);
+  CHECK(talk.machine.form_for(stream_entry("s")) == offer_form::open);
+  CHECK(talk.machine.form_for(file_entry("f", limits::inline_content + 1)) == offer_form::open);
+  CHECK(talk.machine.form_for(file_entry("f", limits::inline_content)) == offer_form::with_content);
+  CHECK(talk.machine.form_for(file_entry("f", 0)) == offer_form::with_content);
+}
+
+TEST_CASE("content is promised while it turns out to be there already") {
+  auto talk = script::begun();
+  const entry small = file_entry("a", 5);
+  talk.offer(small, little);
+  talk.offer(small, little);
+  CHECK(talk.frames() == "OFFER 1 'a' with content, OFFER 2 'a' with content");
+  talk.hear(frames::delivered{1, true, {}});
+  CHECK(talk.machine.form_for(small) == offer_form::promised);
+  CHECK(talk.machine.form_for(file_entry("empty", 0)) == offer_form::with_content);
+  SECTION("until one was not") {
+    talk.hear(frames::delivered{2, false, {}});
+    CHECK(talk.machine.form_for(small) == offer_form::with_content);
+  }
+  SECTION("until one is asked for") {
+    CHECK(talk.offer(small, little) == 3);
+    CHECK(talk.frames() == "OFFER 3 'a' promised");
+    talk.hear(frames::need{3, {0, 1}});
+    CHECK(talk.machine.form_for(small) == offer_form::with_content);
+  }
+}
+
+TEST_CASE("a promised file is sent when it is asked for") {
+  auto talk = script::begun();
+  talk.offer(file_entry("a", 5), little);
+  talk.hear(frames::delivered{1, true, {}});
+  REQUIRE(talk.offer(file_entry("b", 5), little) == 2);
+  (void)talk.frames();
+  (void)talk.outcomes();
+  CHECK(talk.next().empty());
+  SECTION("it is there") {
+    talk.hear(frames::delivered{2, true, {}});
+    CHECK(talk.outcomes() == "b: unchanged");
+  }
+  SECTION("it is not") {
+    talk.hear(frames::need{2, {0, 1}});
+    CHECK(talk.breaks_rules(frames::delivered{2, false, {}}));
+    CHECK(talk.next() == "read 2 0+1");
+    CHECK(talk.breaks_rules(frames::delivered{2, false, {}}));
+    SECTION("and is read") {
+      CHECK(talk.machine.on_read(2, 0, digest_of(little)));
+      CHECK(talk.frames().empty());
+    }
+    SECTION("and has become a hole") {
+      talk.machine.on_hole(2, {0, 1});
+      CHECK(talk.frames() == "CANCEL 2 code 14");
+      CHECK(talk.outcomes() == "b: 14");
+      return;
+    }
+    SECTION("and has changed") {
+      CHECK_FALSE(talk.machine.on_read(2, 0, digest_of(as_bytes("other"))));
+      CHECK(talk.frames() == "CANCEL 2 code 14");
+      CHECK(talk.outcomes() == "b: 14");
+      return;
+    }
+    CHECK(talk.next().empty());
+    talk.hear(frames::delivered{2, false, {}});
+    CHECK(talk.outcomes() == "b: ok");
+  }
+  SECTION("it is refused") {
+    talk.hear(frames::refuse{2, wire_code::conflict, "no"});
+    CHECK(talk.outcomes() == "b: 6");
+  }
+  SECTION("nothing else is asked of it") {
+    CHECK(talk.breaks_rules(frames::accept{2, 0}));
+    CHECK(talk.breaks_rules(frames::have{2, {0, 1}, {}}));
+    CHECK(talk.breaks_rules(frames::need{2, {1, 1}}));
+    CHECK(talk.breaks_rules(frames::need{2, {0, 2}}));
+  }
+}
+
+TEST_CASE("a promised file that is a hole travels as zeros") {
+  const byte_buffer zeros(1000);
+  auto talk = script::begun();
+  talk.offer(file_entry("a", 5), little);
+  talk.hear(frames::delivered{1, true, {}});
+  REQUIRE(talk.offer(file_entry("b", zeros.size()), zeros) == 2);
+  (void)talk.frames();
+  talk.hear(frames::need{2, {0, 1}});
+  CHECK(talk.next() == "read 2 0+1");
+  talk.machine.on_hole(2, {0, 1});
+  const byte_buffer bytes = talk.machine.take_frames();
+  const auto frames = decode_all(bytes);
+  REQUIRE(frames.size() == 1);
+  const auto& block = std::get<frames::block>(frames[0]);
+  CHECK(block.id == 2);
+  CHECK(block.content_digest == digest_of(zeros));
+  CHECK(byte_buffer{block.data.begin(), block.data.end()} == zeros);
+  talk.hear(frames::delivered{2, false, {}});
+}
+
+TEST_CASE("the window bounds what a sender offers") {
+  script talk;
+  const entry link = link_entry("l", "t");
+  SECTION("before WELCOME") {
+    for (std::uint32_t i = 0; i < limits::window_before_welcome; ++i) {
+      REQUIRE(talk.machine.room() == limits::window_before_welcome - i);
+      talk.offer(link);
+    }
+    CHECK_FALSE(talk.machine.may_offer(offer_form::bare));
+    talk.hear(frames::welcome{protocol_version, limits::window_before_welcome + 1, 1, 0});
+    CHECK(talk.machine.may_offer(offer_form::bare));
+    talk.offer(link);
+    CHECK_FALSE(talk.machine.may_offer(offer_form::bare));
+  }
+  SECTION("even where more has been offered already") {
+    for (int i = 0; i < 5; ++i) talk.offer(link);
+    talk.hear(frames::welcome{protocol_version, 4, 1, 0});
+    CHECK(talk.machine.room() == 0);
+    talk.hear(frames::delivered{1, false, {}});
+    CHECK_FALSE(talk.machine.may_offer(offer_form::bare));
+    talk.hear(frames::refuse{5, wire_code::conflict, {}});
+    CHECK(talk.machine.may_offer(offer_form::bare));
+    CHECK(talk.machine.room() == 1);
+  }
+}
+
+TEST_CASE("a sender has as many open files as it is allowed") {
+  script talk;
+  const entry file = file_entry("f", large.size());
+  for (std::uint32_t i = 0; i < limits::open_files_before_welcome; ++i) talk.offer(file);
+  CHECK_FALSE(talk.machine.may_offer(offer_form::open));
+  CHECK(talk.machine.may_offer(offer_form::with_content));
+  talk.hear(frames::welcome{protocol_version, 100, 5, 0});
+  talk.offer(stream_entry("s"));
+  CHECK_FALSE(talk.machine.may_offer(offer_form::open));
+  talk.hear(frames::refuse{2, wire_code::conflict, {}});
+  CHECK(talk.machine.may_offer(offer_form::open));
+}
+
+TEST_CASE("a file the receiver has nothing of") {
+  auto talk = script::begun();
+  REQUIRE(talk.offer_large() == 1);
+  CHECK(talk.frames() == "OFFER 1 'large'");
+  CHECK(talk.next().empty());
+  talk.hear(frames::accept{1, 0});
+  CHECK(talk.next(2 * smallest_block) == "read 1 0+2");
+  CHECK(talk.read_large(1, 0, 2) == 2);
+  CHECK(talk.next(1) == "read 1 2+1");
+  CHECK(talk.next() == "read 1 3+1");
+  CHECK(talk.next().empty());
+  CHECK(talk.read_large(1, 2, 2) == 2);
+  CHECK(talk.breaks_rules(frames::delivered{1, false, {}}));
+  CHECK(talk.next() == "check 1");
+  CHECK(talk.next().empty());
+  SECTION("is finished when it has not changed") {
+    talk.machine.on_checked(1, {});
+    CHECK(talk.frames() == "FINISH 1 196708");
+    CHECK(talk.next().empty());
+    SECTION("and delivered") {
+      talk.hear(frames::delivered{1, false, {}});
+      CHECK(talk.outcomes() == "large: ok");
+    }
+    SECTION("under another name") {
+      talk.hear(frames::delivered{1, false, "la\x1Brge"});
+      CHECK(talk.outcomes() == "large: ok as la\\x1Brge");
+    }
+    SECTION("or refused") {
+      talk.hear(frames::refuse{1, wire_code::storage_full, "no space"});
+      CHECK(talk.outcomes() == "large: 9");
+    }
+    SECTION("or asked for again in part") {
+      talk.hear(frames::need{1, {1, 2}});
+      CHECK(talk.breaks_rules(frames::delivered{1, false, {}}));
+      CHECK(talk.next() == "read 1 1+2");
+      CHECK(talk.read_large(1, 1, 2) == 2);
+      CHECK(talk.next().empty());
+      CHECK(talk.frames().empty());
+      talk.hear(frames::delivered{1, false, {}});
+      CHECK(talk.outcomes() == "large: ok");
+    }
+    SECTION("or asked for again when it is no longer the same") {
+      talk.hear(frames::need{1, {1, 2}});
+      CHECK(talk.next() == "read 1 1+2");
+      CHECK_FALSE(talk.machine.on_read(1, 1, digest{}));
+      CHECK_FALSE(talk.machine.on_read(1, 2, digest{}));
+      CHECK(talk.frames() == "CANCEL 1 code 14");
+    }
+    CHECK(talk.machine.find_item(1) == nullptr);
+  }
+  SECTION("is given up when it has changed") {
+    talk.machine.on_checked(1, error{errc::source_changed});
+    CHECK(talk.frames() == "CANCEL 1 code 14");
+    CHECK(talk.outcomes() == "large: 14");
+    talk.hear(frames::need{1, {0, 1}}).hear(frames::delivered{1, false, {}}).hear(frames::refuse{1, wire_code::busy, {}});
+    CHECK(talk.outcomes().empty());
+  }
+  SECTION("may be refused while it is checked") {
+    talk.hear(frames::refuse{1, wire_code::storage_full, "no space"});
+    talk.machine.on_checked(1, {});
+    CHECK(talk.frames().empty());
+    CHECK(talk.outcomes() == "large: 9");
+  }
+  SECTION("may be asked for in part while it is checked") {
+    talk.hear(frames::need{1, {3, 1}});
+    talk.machine.on_checked(1, {});
+    CHECK(talk.frames() == "FINISH 1 196708");
+    CHECK(talk.next() == "read 1 3+1");
+    CHECK(talk.read_large(1, 3, 1) == 1);
+    talk.hear(frames::delivered{1, false, {}});
+  }
+}
+
+TEST_CASE("what the receiver has is kept, in as few words as may be") {
+  auto talk = script::begun();
+  talk.offer_large();
+  talk.hear(frames::accept{1, 3});
+  (void)talk.frames();
+  frames::have have{1, {0, 3}, {}};
+  for (std::uint64_t index = 0; index < 3; ++index) have.digests.push_back(digest_of(block_of(large, index)));
+  talk.hear(have);
+  CHECK(talk.next() == "read 1 3+1");
+  CHECK(talk.read_large(1, 3, 1) == 1);
+  CHECK(talk.next() == "read 1 0+3");
+  CHECK(talk.read_large(1, 0, 3) == 0);
+  CHECK(talk.next() == "check 1");
+  CHECK(talk.frames() == "KEEP 1 0+3");
+  talk.machine.on_checked(1, {});
+  CHECK(talk.frames() == "FINISH 1 196708");
+}
+
+TEST_CASE("holes") {
+  auto talk = script::begun();
+  talk.offer_large();
+  talk.hear(frames::accept{1, 0});
+  (void)talk.frames();
+  CHECK(talk.next() == "read 1 0+4");
+  talk.machine.on_hole(1, {0, 3});
+  CHECK(talk.frames() == "HOLE 1 0+3");
+  CHECK(talk.read_large(1, 3, 1) == 1);
+  CHECK(talk.next() == "check 1");
+}
+
+TEST_CASE("a source that cannot be read ends its entry") {
+  auto talk = script::begun();
+  talk.offer_large();
+  talk.offer(link_entry("l", "t"));
+  talk.hear(frames::accept{1, 0});
+  (void)talk.frames();
+  CHECK(talk.next() == "read 1 0+4");
+  CHECK(talk.read_large(1, 0, 1) == 1);
+  talk.machine.on_read_failed(1, error{errc::source_unreadable, "input/output error"});
+  CHECK(talk.frames() == "CANCEL 1 code 15");
+  CHECK(talk.outcomes() == "large: 15");
+  // What was under way ends in nothing.
+  CHECK(talk.read_large(1, 1, 1) == 0);
+  talk.machine.on_hole(1, {2, 1});
+  talk.machine.on_read_failed(1, error{errc::source_unreadable});
+  talk.machine.on_checked(1, {});
+  talk.machine.on_stream_read(1, 0, {});
+  talk.machine.on_stream_end(1, 5);
+  talk.hear(frames::accept{1, 0}).hear(frames::have{1, {0, 1}, {}}).hear(frames::progress{1, 5});
+  CHECK(talk.frames().empty());
+  CHECK(talk.outcomes().empty());
+  CHECK(talk.next().empty());
+  CHECK(talk.machine.find_item(2) != nullptr);
+}
+
+TEST_CASE("a stream") {
+  auto talk = script::begun();
+  talk.offer(stream_entry("s"));
+  (void)talk.frames();
+  CHECK(talk.next().empty());
+  talk.hear(frames::accept{1, 0});
+  CHECK(talk.breaks_rules(frames::accept{1, 0}));
+  CHECK(talk.next() == "read stream 1");
+  CHECK(talk.next() == "read stream 1");
+  const byte_buffer content = noise(smallest_block + 50, 3);
+  talk.machine.on_stream_read(1, 0, digest_of(byte_view{content}.first(10)));
+  talk.machine.on_stream_read(1, 0, digest_of(block_of(content, 0)));
+  talk.machine.on_stream_read(1, 1, digest_of(block_of(content, 1)));
+  CHECK(talk.breaks_rules(frames::delivered{1, false, {}}));
+  talk.machine.on_stream_end(1, content.size());
+  const byte_buffer bytes = talk.machine.take_frames();
+  const auto frames = decode_all(bytes);
+  REQUIRE(frames.size() == 1);
+  CHECK(std::get<frames::finish>(frames[0]).size == content.size());
+  CHECK(std::get<frames::finish>(frames[0]).root == finish_frame(1, content).root);
+  CHECK(talk.next().empty());
+  CHECK(talk.breaks_rules(frames::need{1, {0, 1}}));
+  CHECK(talk.breaks_rules(frames::have{1, {0, 1}, {}}));
+  talk.hear(frames::delivered{1, false, {}});
+  CHECK(talk.outcomes() == "s: ok");
+}
+
+TEST_CASE("a stream has no blocks that a receiver could have") {
+  auto talk = script::begun();
+  talk.offer(stream_entry("s"));
+  CHECK(talk.breaks_rules(frames::accept{1, 1}));
+}
+
+TEST_CASE("a stream, whose input may be slow, does not hold others back") {
+  auto talk = script::begun();
+  talk.offer(stream_entry("s"));
+  talk.offer_large();
+  talk.hear(frames::accept{1, 0}).hear(frames::accept{2, 0});
+  CHECK(talk.next() == "read 2 0+4");
+  CHECK(talk.next() == "read stream 1");
+  CHECK(talk.read_large(2) == 4);
+  CHECK(talk.next() == "check 2");
+  CHECK(talk.next() == "read stream 1");
+}
+
+TEST_CASE("answers for what was never offered, or not in this way") {
+  auto talk = script::begun();
+  talk.offer(link_entry("l", "t"));
+  talk.offer_large();
+  const std::uint32_t id = GENERATE(0U, 3U, ~0U);
+  CHECK(talk.breaks_rules(frames::accept{id, 0}));
+  CHECK(talk.breaks_rules(frames::have{id, {0, 1}, {}}));
+  CHECK(talk.breaks_rules(frames::need{id, {0, 1}}));
+  CHECK(talk.breaks_rules(frames::delivered{id, false, {}}));
+  CHECK(talk.breaks_rules(frames::refuse{id, wire_code::conflict, {}}));
+  CHECK(talk.breaks_rules(frames::progress{id, 1}));
+  CHECK(talk.breaks_rules(frames::accept{1, 0}));
+  CHECK(talk.breaks_rules(frames::have{1, {0, 1}, {}}));
+  CHECK(talk.breaks_rules(frames::need{1, {0, 1}}));
+  CHECK(talk.breaks_rules(frames::have{2, {0, 1}, {}}));
+  CHECK(talk.breaks_rules(frames::need{2, {0, 1}}));
+  CHECK(talk.breaks_rules(frames::accept{2, 5}));
+}
+
+TEST_CASE("progress counts what moves") {
+  auto talk = script::begun();
+  talk.offer_large();
+  std::uint64_t before = talk.machine.progress();
+  const auto moved = [&] { return std::exchange(before, talk.machine.progress()) != talk.machine.progress(); };
+  talk.hear(frames::accept{1, 0});
+  CHECK(moved());
+  talk.hear(frames::progress{1, 5});
+  CHECK(moved());
+  talk.hear(frames::progress{1, 5}).hear(frames::progress{1, 4}).hear(frames::progress{1, 0});
+  CHECK_FALSE(moved());
+  talk.hear(frames::progress{1, 6});
+  CHECK(moved());
+}
+
+TEST_CASE("a sender says BYE") {
+  auto talk = script::begun();
+  SECTION("may come before all outcomes, and is answered after them") {
+    talk.offer(link_entry("l", "t"));
+    (void)talk.frames();
+    talk.machine.no_more_offers();
+    talk.machine.no_more_offers();
+    CHECK(talk.machine.said_bye());
+    CHECK(talk.frames() == "BYE");
+    CHECK(talk.breaks_rules(frames::bye{}));
+    talk.hear(frames::delivered{1, false, {}}).hear(frames::bye{});
+    CHECK(talk.machine.finished());
+    CHECK(talk.breaks_rules(frames::bye{}));
+    CHECK(talk.breaks_rules(frames::delivered{1, false, {}}));
+  }
+  SECTION("is not the receiver's to begin") { CHECK(talk.breaks_rules(frames::bye{})); }
+}
+
+TEST_CASE("what has no outcome when the connection is lost is offered on the next one") {
+  auto talk = script::begun();
+  talk.offer(file_entry("a", 5), little);
+  talk.offer_large();
+  talk.offer(stream_entry("untouched"));
+  talk.offer(stream_entry("begun"));
+  talk.offer(directory_entry("d"));
+  talk.hear(frames::delivered{1, false, {}}).hear(frames::accept{2, 0}).hear(frames::accept{4, 0});
+  CHECK(talk.next(1) == "read 2 0+1");
+  CHECK(talk.read_large(2, 0, 1) == 1);
+  talk.machine.on_stream_read(4, 0, digest{});
+  CHECK(talk.outcomes() == "a: ok");
+
+  std::vector<send_item> left = talk.machine.take_unfinished();
+  REQUIRE(left.size() == 4);
+  CHECK(left[0].what.item.path == "large");
+  CHECK(left[1].what.item.path == "untouched");
+  CHECK_FALSE(left[1].consumed);
+  CHECK(left[2].what.item.path == "begun");
+  CHECK(left[2].consumed);
+  CHECK(left[3].what.item.path == "d");
+
+  // What was read of the file is known on the next connection.
+  auto again = script::begun();
+  CHECK(again.machine.offer(std::move(left[0]), offer_form::open) == 1);
+  again.hear(frames::accept{1, 1}).hear(frames::have{1, {0, 1}, {digest_of(block_of(large, 0))}});
+  CHECK(again.next() == "read 1 1+3");
+  CHECK(again.read_large(1, 1, 3) == 3);
+  (void)again.frames();
+  CHECK(again.next() == "check 1");
+  CHECK(again.frames() == "KEEP 1 0+1");
+}
