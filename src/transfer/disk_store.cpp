@@ -11,9 +11,9 @@
 #include "tcptools/base/text.hpp"
 #include "tcptools/base/units.hpp"
 #include "tcptools/transfer/safe_path.hpp"
-#include "transfer/partial_file.hpp"
-#include "transfer/placement.hpp"
-#include "transfer/stream_file.hpp"
+#include "tcptools/transfer/partial_file.hpp"
+#include "tcptools/transfer/placement.hpp"
+#include "tcptools/transfer/stream_file.hpp"
 
 namespace tcptools::transfer {
 namespace {

@@ -1,4 +1,4 @@
-#include "transfer/partial_file.hpp"
+#include "tcptools/transfer/partial_file.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,4 +1,4 @@
-#include "transfer/placement.hpp"
+#include "tcptools/transfer/placement.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "transfer/stream_file.hpp"
+#include "tcptools/transfer/stream_file.hpp"
 
 #include <unistd.h>
 

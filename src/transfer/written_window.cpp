@@ -1,4 +1,4 @@
-#include "transfer/written_window.hpp"
+#include "tcptools/transfer/written_window.hpp"
 
 #include <fcntl.h>
 

