@@ -2,7 +2,6 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-
 #include <exception>
 #include <string>
 
@@ -21,12 +20,14 @@ using namespace tcptools::cli;
 int run(int argc, char** argv) {
   CLI::App app{"Delivers files over TCP: verified, resumable, complete or not at all.", "tcpsend"};
   app.set_version_flag("--version", "tcpsend " + std::string{tcptools::version()});
-  app.usage("Usage: tcpsend [OPTIONS] --host HOST [--port PORT] PATH...\n       tcpsend serve [OPTIONS] --dir DIR");
+  set_usage(app,
+            "Usage: tcpsend [OPTIONS] --host HOST [--port PORT] PATH...\n       tcpsend serve [OPTIONS] --dir DIR");
   app.footer(std::string{exit_code_help});
   send_options sending;
   add_send_options(app, sending);
 
   CLI::App* const serve = app.add_subcommand("serve", "Receive files into a directory");
+  set_usage(*serve, "Usage: tcpsend serve [OPTIONS] --dir DIR");
   serve->footer(std::string{exit_code_help});
   serve_options serving;
   add_serve_options(*serve, serving);
@@ -34,7 +35,8 @@ int run(int argc, char** argv) {
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
   if (*serve) return run_serve(serving);
   if (sending.settings.host.empty()) return complain_about_usage("tcpsend", "--host is required");
-  if (sending.paths.empty()) return complain_about_usage("tcpsend", "nothing to send: name a file, a directory, or - for standard input");
+  if (sending.paths.empty())
+    return complain_about_usage("tcpsend", "nothing to send: name a file, a directory, or - for standard input");
   return run_send(sending);
 }
 

@@ -18,11 +18,16 @@ using json = nlohmann::ordered_json;
 
 spdlog::level::level_enum to_spdlog(log_level level) noexcept {
   switch (level) {
-    case log_level::debug: return spdlog::level::debug;
-    case log_level::info: return spdlog::level::info;
-    case log_level::warning: return spdlog::level::warn;
-    case log_level::error: return spdlog::level::err;
-    case log_level::off: return spdlog::level::off;
+    case log_level::debug:
+      return spdlog::level::debug;
+    case log_level::info:
+      return spdlog::level::info;
+    case log_level::warning:
+      return spdlog::level::warn;
+    case log_level::error:
+      return spdlog::level::err;
+    case log_level::off:
+      return spdlog::level::off;
   }
   return spdlog::level::info;
 }
@@ -61,7 +66,8 @@ event_log::event_log(log_options options)
   logger_->flush_on(spdlog::level::debug);
   const bool is_text = format_ == log_format::text;
   logger_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      is_text ? "%Y-%m-%dT%H:%M:%S.%eZ %l %v" : "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v", spdlog::pattern_time_type::utc));
+      is_text ? "%Y-%m-%dT%H:%M:%S.%eZ %l %v" : "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v",
+      spdlog::pattern_time_type::utc));
 }
 
 void event_log::write(log_level level, std::string_view what, const json& fields) {

@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t most_waiting = 256;
 
-// The hook's program gets nothing of ours but what it is told: no descriptors, no ignored signals, and standard output is standard error,
-// since ours carries data.
+// The hook's program gets nothing of ours but what it is told: no descriptors, no ignored signals, and standard output
+// is standard error, since ours carries data.
 class spawn_setup {
  public:
   spawn_setup() {
@@ -74,8 +74,8 @@ std::string run_program(const std::string& command, const exec_call& call) {
   std::vector<std::string> arguments{command, call.path};
   std::vector<std::string> environment = environment_for(call);
   pid_t child = 0;
-  const int failed = posix_spawnp(&child, command.c_str(), setup.actions(), setup.attributes(), pointers(arguments).data(),
-                                  pointers(environment).data());
+  const int failed = posix_spawnp(&child, command.c_str(), setup.actions(), setup.attributes(),
+                                  pointers(arguments).data(), pointers(environment).data());
   if (failed != 0) return "could not be started: " + os_text(failed);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

@@ -20,8 +20,10 @@ enum class exit_code : int {
 };
 
 inline constexpr std::string_view exit_code_help =
-    "Exit codes: 0 delivered; 1 some files not delivered (each named on stderr); 2 usage; 3 could not connect, or connection "
-    "lost beyond retries; 4 refused by the other side; 5 content not verified or source changed; 6 storage on the other side; "
+    "Exit codes: 0 delivered; 1 some files not delivered (each named on stderr); 2 usage; 3 could not connect, or "
+    "connection "
+    "lost beyond retries; 4 refused by the other side; 5 content not verified or source changed; 6 storage on the "
+    "other side; "
     "7 timed out; 130, 143 ended by a signal.";
 
 [[nodiscard]] exit_code exit_code_for(errc code) noexcept;

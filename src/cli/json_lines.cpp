@@ -15,6 +15,8 @@ void print_json(const nlohmann::ordered_json& object) {
   (void)std::fflush(stdout);
 }
 
-nlohmann::ordered_json to_json(const error& failure) { return {{"code", name_of(failure.code())}, {"text", failure.text()}}; }
+nlohmann::ordered_json to_json(const error& failure) {
+  return {{"code", name_of(failure.code())}, {"text", failure.text()}};
+}
 
 }  // namespace tcptools::cli

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <CLI/App.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -16,7 +15,8 @@ namespace tcptools::cli {
 
 // `set` is given what `parse` made of the text; what `parse` refuses is a usage error.
 template <class Parse, class Set>
-CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::string& type, const std::string& help, Parse parse, Set set) {
+CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::string& type, const std::string& help,
+                        Parse parse, Set set) {
   const auto convert = [name, parse, set](const std::string& text) {
     auto value = parse(text);
     if (!value) throw CLI::ValidationError(name, value.error().text());

@@ -4,6 +4,7 @@
 #include <wchar.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "tcptools/base/units.hpp"
@@ -36,9 +37,9 @@ std::vector<glyph> glyphs(std::string_view text) {
     const auto lead = static_cast<unsigned char>(text[0]);
     std::size_t length = lead < 0x80U ? 1 : lead < 0xE0U ? 2 : lead < 0xF0U ? 3 : 4;
     length = std::min(length, text.size());
-    auto code = static_cast<wchar_t>(length == 1 ? lead : lead & (0xFFU >> (length + 1)));
-    for (std::size_t i = 1; i < length; ++i) code = static_cast<wchar_t>((code << 6) | (static_cast<unsigned char>(text[i]) & 0x3FU));
-    all.push_back({text.substr(0, length), columns_of(code)});
+    std::uint32_t code = length == 1 ? lead : lead & (0xFFU >> (length + 1));
+    for (std::size_t i = 1; i < length; ++i) code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
+    all.push_back({text.substr(0, length), columns_of(static_cast<wchar_t>(code))});
     text.remove_prefix(length);
   }
   return all;
@@ -51,7 +52,9 @@ std::size_t width_of(const std::vector<glyph>& all) {
 }
 
 std::string bar(std::uint64_t done, std::uint64_t total) {
-  const std::size_t full = total == 0 ? bar_width : static_cast<std::size_t>(static_cast<double>(done) / static_cast<double>(total) * bar_width);
+  const std::size_t full =
+      total == 0 ? bar_width
+                 : static_cast<std::size_t>(static_cast<double>(done) / static_cast<double>(total) * bar_width);
   const std::size_t filled = std::min(full, bar_width);
   return "[" + std::string(filled, '=') + std::string(bar_width - filled, ' ') + "]";
 }
@@ -117,7 +120,8 @@ std::string render_progress(const progress_state& state, std::size_t width) {
   };
   std::string line = join();
   while (parts.size() > 1 && line.size() + 2 + least_name > width) {
-    const auto worst = std::max_element(parts.begin(), parts.end(), [](const part& a, const part& b) { return a.expendable < b.expendable; });
+    const auto worst = std::max_element(parts.begin(), parts.end(),
+                                        [](const part& a, const part& b) { return a.expendable < b.expendable; });
     parts.erase(worst);
     line = join();
   }

@@ -11,7 +11,7 @@
 namespace tcptools::cli {
 
 struct progress_state {
-  std::string name;                // of the entry at work, as it may be shown
+  std::string name;  // of the entry at work, as it may be shown
   std::uint64_t bytes_done = 0;
   std::optional<std::uint64_t> bytes_total;  // once it is known
   std::uint64_t files_done = 0;
@@ -19,8 +19,8 @@ struct progress_state {
   std::uint64_t bytes_per_second = 0;
 };
 
-// At most `width` columns, without line ends: name, bar, percent, rate, time left, files done. What does not fit is left out, the
-// least important first.
+// At most `width` columns, without line ends: name, bar, percent, rate, time left, files done. What does not fit is
+// left out, the least important first.
 [[nodiscard]] std::string render_progress(const progress_state& state, std::size_t width);
 
 // How many columns a text takes on a terminal (wide characters two, combining ones none).

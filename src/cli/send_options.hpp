@@ -2,7 +2,6 @@
 #pragma once
 
 #include <CLI/App.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <optional>

@@ -50,15 +50,15 @@ class send_run {
         sender_{io_.get_executor(), send_},
         over_{io_.get_executor()},
         tasks_{io_.get_executor(), [this](std::string_view task, std::string_view what) {
-                 sender_.stop(error{errc::connection_lost, "internal error in " + std::string{task} + ": " + std::string{what}});
+                 sender_.stop(
+                     error{errc::connection_lost, "internal error in " + std::string{task} + ": " + std::string{what}});
                }} {}
 
   [[nodiscard]] int run() {
-    net::shutdown_signals signals{io_.get_executor(),
-                                  [this](int) {
-                                    sender_.stop(error{errc::cancelled, "interrupted; what has arrived is kept for the next run"});
-                                  },
-                                  [](int signal) { std::_Exit(128 + signal); }};
+    net::shutdown_signals signals{
+        io_.get_executor(),
+        [this](int) { sender_.stop(error{errc::cancelled, "interrupted; what has arrived is kept for the next run"}); },
+        [](int signal) { std::_Exit(128 + signal); }};
     tasks_.spawn("send", send(signals));
     tasks_.spawn("tick", tick());
     if (options_.deadline) tasks_.spawn("deadline", watch_deadline(*options_.deadline));
@@ -135,7 +135,8 @@ int list_only(transfer::source& from, bool json) {
     for (const transfer::source_item& one : batch.items) {
       if (json) {
         const bool sized = one.item.kind == transfer::entry_kind::file;
-        nlohmann::ordered_json object{{"type", "file"}, {"path", one.item.path}, {"source", visible(one.origin)}, {"status", "would_send"}};
+        nlohmann::ordered_json object{
+            {"type", "file"}, {"path", one.item.path}, {"source", visible(one.origin)}, {"status", "would_send"}};
         if (sized) object["size"] = one.item.size;
         print_json(object);
       } else {

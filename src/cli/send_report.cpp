@@ -22,9 +22,12 @@ constexpr auto progress_object_interval = 500ms;
 std::string_view word_for(transfer::entry_kind kind) noexcept {
   switch (kind) {
     case transfer::entry_kind::file:
-    case transfer::entry_kind::stream: return "file";
-    case transfer::entry_kind::directory: return "directory";
-    case transfer::entry_kind::symlink: return "symlink";
+    case transfer::entry_kind::stream:
+      return "file";
+    case transfer::entry_kind::directory:
+      return "directory";
+    case transfer::entry_kind::symlink:
+      return "symlink";
   }
   return "file";
 }
@@ -69,7 +72,11 @@ void send_report::on_outcome(const transfer::send_outcome& outcome) {
   const std::string name = visible(outcome.what.origin);
   if (!outcome.outcome) {
     if (options_.json) {
-      print_json({{"type", "file"}, {"kind", word_for(item.kind)}, {"path", item.path}, {"source", name}, {"status", "failed"},
+      print_json({{"type", "file"},
+                  {"kind", word_for(item.kind)},
+                  {"path", item.path},
+                  {"source", name},
+                  {"status", "failed"},
                   {"error", to_json(outcome.outcome.error())}});
     }
     fail(name, outcome.outcome.error());
@@ -83,8 +90,12 @@ void send_report::on_outcome(const transfer::send_outcome& outcome) {
   if (counts && unchanged) ++unchanged_;
   bytes_ += size;
   if (options_.json) {
-    print_json({{"type", "file"}, {"kind", word_for(item.kind)}, {"path", outcome.outcome->path}, {"source", name},
-                {"status", unchanged ? "unchanged" : "delivered"}, {"size", size}});
+    print_json({{"type", "file"},
+                {"kind", word_for(item.kind)},
+                {"path", outcome.outcome->path},
+                {"source", name},
+                {"status", unchanged ? "unchanged" : "delivered"},
+                {"size", size}});
   }
   if (options_.verbose && counts) out_.say(name + (unchanged ? ": unchanged" : ": delivered"));
 }
@@ -92,7 +103,10 @@ void send_report::on_outcome(const transfer::send_outcome& outcome) {
 void send_report::on_trouble(const transfer::source_trouble& trouble) {
   if (!trouble.only_a_warning) {
     if (options_.json) {
-      print_json({{"type", "file"}, {"source", visible(trouble.origin)}, {"status", "failed"}, {"error", to_json(trouble.what)}});
+      print_json({{"type", "file"},
+                  {"source", visible(trouble.origin)},
+                  {"status", "failed"},
+                  {"error", to_json(trouble.what)}});
     }
     fail(visible(trouble.origin), trouble.what);
   } else if (!options_.quiet) {
@@ -149,7 +163,8 @@ int send_report::finish(const result<void>& end, int signal) {
     codes_ = {};
     codes_.add(exit_code_for(why.code()));
   }
-  const int code = signal != 0 && !end ? static_cast<int>(exit_code::signal) + signal : static_cast<int>(codes_.value());
+  const int code =
+      signal != 0 && !end ? static_cast<int>(exit_code::signal) + signal : static_cast<int>(codes_.value());
   print_summary(code);
   return code;
 }
@@ -157,8 +172,14 @@ int send_report::finish(const result<void>& end, int signal) {
 void send_report::print_summary(int code) {
   const auto took = elapsed();
   if (options_.json) {
-    print_json({{"type", "summary"}, {"files", files_}, {"unchanged", unchanged_}, {"failed", failed_}, {"bytes", bytes_},
-                {"bytes_sent", bytes_sent_}, {"seconds", static_cast<double>(took.count()) / 1000.0}, {"exit_code", code}});
+    print_json({{"type", "summary"},
+                {"files", files_},
+                {"unchanged", unchanged_},
+                {"failed", failed_},
+                {"bytes", bytes_},
+                {"bytes_sent", bytes_sent_},
+                {"seconds", static_cast<double>(took.count()) / 1000.0},
+                {"exit_code", code}});
   }
   if (options_.quiet || (files_ == 0 && code != 0)) return;
   std::string text = count_of(files_, "file");

@@ -31,8 +31,8 @@ class send_report final : public transfer::send_observer {
   // Redraws the progress line; prints a progress object at most twice a second. Called several times a second.
   void tick();
 
-  // The run is over: `end` is what ended it if not everything has an outcome. Prints the summary. The exit code, or 128 plus the
-  // signal's number.
+  // The run is over: `end` is what ended it if not everything has an outcome. Prints the summary. The exit code, or 128
+  // plus the signal's number.
   [[nodiscard]] int finish(const result<void>& end, int signal);
 
  private:
@@ -50,12 +50,12 @@ class send_report final : public transfer::send_observer {
   clock::time_point printed_at_;
 
   std::string current_;
-  std::uint64_t files_ = 0;        // delivered, unchanged ones included; directories do not count
+  std::uint64_t files_ = 0;  // delivered, unchanged ones included; directories do not count
   std::uint64_t unchanged_ = 0;
   std::uint64_t failed_ = 0;
-  std::uint64_t bytes_ = 0;        // content of delivered files
-  std::uint64_t bytes_done_ = 0;   // content sent or found there, delivered or not
-  std::uint64_t bytes_sent_ = 0;   // on the network
+  std::uint64_t bytes_ = 0;         // content of delivered files
+  std::uint64_t bytes_done_ = 0;    // content sent or found there, delivered or not
+  std::uint64_t bytes_sent_ = 0;    // on the network
   std::uint64_t stream_bytes_ = 0;  // of the stream at work; one goes at a time
   std::optional<std::uint64_t> total_bytes_;
   std::optional<std::uint64_t> total_files_;

@@ -20,7 +20,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 // Three places after the point are enough for people and keep lines short.
 double rounded(double seconds) { return static_cast<double>(static_cast<std::int64_t>(seconds * 1000.0)) / 1000.0; }
 
-const char* name_of_language(transfer::language one) noexcept { return one == transfer::language::native ? "native" : "compat"; }
+const char* name_of_language(transfer::language one) noexcept {
+  return one == transfer::language::native ? "native" : "compat";
+}
 
 }  // namespace
 
@@ -29,20 +31,26 @@ serve_report::serve_report(const serve_options& options, const net::any_executor
       log_{options.log},
       directory_{std::filesystem::absolute(options.directory)},
       hook_{executor, tasks, options.exec, [this](const exec_call& call, const std::string& how) {
-              log_.write(log_level::error, "exec failed", {{"command", options_.exec}, {"path", call.name}, {"how", how}});
+              log_.write(log_level::error, "exec failed",
+                         {{"command", options_.exec}, {"path", call.name}, {"how", how}});
             }} {}
 
 void serve_report::on_listening(const std::string& addresses, std::uint16_t port) {
   log_.write(log_level::info, "listening", {{"on", addresses}, {"dir", directory_.string()}});
-  if (options_.json) print_json({{"type", "listening"}, {"addresses", addresses}, {"port", port}, {"dir", directory_.string()}});
+  if (options_.json)
+    print_json({{"type", "listening"}, {"addresses", addresses}, {"port", port}, {"dir", directory_.string()}});
 }
 
 void serve_report::on_stopping(int signal) { log_.write(log_level::info, "stopping", {{"signal", signal}}); }
 
 void serve_report::on_session_start(const transfer::session_info& session) {
-  log_.write(log_level::debug, "session", {{"session", session.number}, {"peer", session.peer}, {"protocol", name_of_language(session.speaks)}});
+  log_.write(log_level::debug, "session",
+             {{"session", session.number}, {"peer", session.peer}, {"protocol", name_of_language(session.speaks)}});
   if (!options_.json) return;
-  print_json({{"type", "session"}, {"session", session.number}, {"peer", session.peer}, {"protocol", name_of_language(session.speaks)}});
+  print_json({{"type", "session"},
+              {"session", session.number},
+              {"peer", session.peer},
+              {"protocol", name_of_language(session.speaks)}});
 }
 
 void serve_report::on_entry(const transfer::session_info& session, const transfer::receive_outcome& entry) {
@@ -56,7 +64,9 @@ void serve_report::on_entry(const transfer::session_info& session, const transfe
     fields["status"] = status;
     deliver(session, entry);
   } else {
-    fields.update({{"path", entry.item.path}, {"code", name_of(entry.outcome.error().code())}, {"why", entry.outcome.error().text()}});
+    fields.update({{"path", entry.item.path},
+                   {"code", name_of(entry.outcome.error().code())},
+                   {"why", entry.outcome.error().text()}});
     log_.write(log_level::warning, "failed", fields);
     fields["status"] = "failed";
   }
@@ -69,17 +79,14 @@ void serve_report::on_entry(const transfer::session_info& session, const transfe
 void serve_report::deliver(const transfer::session_info& session, const transfer::receive_outcome& entry) {
   const bool is_file = entry.item.kind == transfer::entry_kind::file || entry.item.kind == transfer::entry_kind::stream;
   if (!is_file || options_.exec.empty()) return;
-  hook_.push({directory_ / entry.outcome->path, entry.outcome->path, entry.size, entry.root ? transfer::to_text(*entry.root) : "",
-              session.peer});
+  hook_.push({directory_ / entry.outcome->path, entry.outcome->path, entry.size,
+              entry.root ? transfer::to_text(*entry.root) : "", session.peer});
 }
 
 void serve_report::on_session_end(const transfer::session_info& session, const result<void>& how) {
-  json fields{{"session", session.number},
-              {"peer", session.peer},
-              {"delivered", session.delivered},
-              {"failed", session.failed},
-              {"bytes", session.bytes_received},
-              {"seconds", rounded(seconds_since(session.started))}};
+  json fields{{"session", session.number},       {"peer", session.peer},
+              {"delivered", session.delivered},  {"failed", session.failed},
+              {"bytes", session.bytes_received}, {"seconds", rounded(seconds_since(session.started))}};
   if (!how) fields.update({{"code", name_of(how.error().code())}, {"why", how.error().text()}});
   log_.write(how ? log_level::info : log_level::warning, how ? "session done" : "session ended", fields);
   if (!options_.json) return;

@@ -2,14 +2,28 @@
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-
-#include <cstdio>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "cli/exit_code.hpp"
 #include "cli/status_line.hpp"
 
 namespace tcptools::cli {
+namespace {
+
+class help_text final : public CLI::Formatter {
+ public:
+  explicit help_text(std::string usage) : usage_{std::move(usage)} {}
+  std::string make_usage(const CLI::App* /*app*/, std::string /*name*/) const override { return usage_ + '\n'; }
+
+ private:
+  std::string usage_;
+};
+
+}  // namespace
+
+void set_usage(CLI::App& app, std::string lines) { app.formatter(std::make_shared<help_text>(std::move(lines))); }
 
 int complain_about_usage(std::string_view program, std::string_view what) {
   status_line{std::string{program}}.say(std::string{what} + " (see " + std::string{program} + " --help)");

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <CLI/App.hpp>
-
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tcptools::cli {
+
+// The usage lines of --help, in place of the ones the library makes.
+void set_usage(CLI::App& app, std::string lines);
 
 // Nothing if the program is to go on; otherwise the exit code, after help, version or the complaint was printed.
 [[nodiscard]] std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv);

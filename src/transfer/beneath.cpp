@@ -17,7 +17,7 @@ constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 unique_fd open_resolved(int root, const std::string& path, int flags, mode_t mode) {
   open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
+  how.flags = static_cast<__u64>(flags | O_CLOEXEC);
   how.mode = (flags & O_CREAT) != 0 ? mode : 0;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   for (;;) {
@@ -55,7 +55,8 @@ std::string_view parent_of(std::string_view path) noexcept {
 
 result<beneath> beneath::open(const std::filesystem::path& directory, resolution how) {
   unique_fd root{::open(directory.c_str(), directory_flags)};
-  if (!root) return error{errc::usage, "cannot use the directory '" + visible(directory.string()) + "': " + os_text(errno)};
+  if (!root)
+    return error{errc::usage, "cannot use the directory '" + visible(directory.string()) + "': " + os_text(errno)};
   return beneath{std::move(root), how};
 }
 

@@ -46,8 +46,8 @@ result<source_file*> block_reader::open(std::uint32_t id, const source_item& ite
   return file.get();
 }
 
-read_run block_reader::read(std::uint32_t id, const source_item& item, const block_layout& layout, frames::block_run blocks,
-                            frame_memory memory) {
+read_run block_reader::read(std::uint32_t id, const source_item& item, const block_layout& layout,
+                            frames::block_run blocks, frame_memory memory) {
   read_run run;
   const result<source_file*> file = open(id, item);
   if (!file) {

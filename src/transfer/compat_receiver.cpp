@@ -27,7 +27,8 @@ entry describe(const compat_file& file) {
   item.kind = entry_kind::stream;  // nothing of it can be resumed
   item.block_log2 = limits::stream_block_log2;
   item.mode = usual_mode;
-  item.modified = {seconds.count(), static_cast<std::uint32_t>(std::chrono::nanoseconds{since_epoch - seconds}.count())};
+  item.modified = {seconds.count(),
+                   static_cast<std::uint32_t>(std::chrono::nanoseconds{since_epoch - seconds}.count())};
   item.size = unknown_size;
   item.allocated = file.size;
   item.path = file.name;
@@ -96,7 +97,8 @@ net::awaitable<result<void>> compat_receiver::receive(const compat_file& file) {
 
 net::awaitable<result<placed>> compat_receiver::store_content(const entry& item, std::uint64_t size, digest& root) {
   if (size > context_.where.largest_file()) {
-    co_return error{errc::too_large, "'" + visible(item.path) + "' is larger than " + format_size(context_.where.largest_file())};
+    co_return error{errc::too_large,
+                    "'" + visible(item.path) + "' is larger than " + format_size(context_.where.largest_file())};
   }
   auto open = [this, &item] { return context_.where.open(item); };
   result<std::unique_ptr<incoming>> opened = co_await net::offload(context_.pool, std::move(open));

@@ -70,7 +70,8 @@ net::awaitable<result<void>> compat_sender::run() {
 }
 
 net::awaitable<result<void>> compat_sender::deliver(const source_item& what) {
-  if (what.item.kind != entry_kind::file) co_return error{errc::refused, "the compatibility protocol carries files only"};
+  if (what.item.kind != entry_kind::file)
+    co_return error{errc::refused, "the compatibility protocol carries files only"};
   const result<std::string> header = encode_compat_header(base_name(what.item.path), what.item.size);
   if (!header) co_return header.error();
   auto open = [this, &what] { return context_.queue.from().open(what); };
@@ -88,7 +89,8 @@ net::awaitable<result<void>> compat_sender::deliver(const source_item& what) {
   }
 }
 
-net::awaitable<result<void>> compat_sender::attempt(const source_item& what, const std::string& header, source_file& file) {
+net::awaitable<result<void>> compat_sender::attempt(const source_item& what, const std::string& header,
+                                                    source_file& file) {
   const send_settings& settings = context_.settings;
   auto connected = co_await connector_.connect(settings.host, settings.port, settings.connect_timeout);
   if (!connected) co_return connected.error();
@@ -101,8 +103,8 @@ net::awaitable<result<void>> compat_sender::attempt(const source_item& what, con
   co_return end;
 }
 
-net::awaitable<result<void>> compat_sender::exchange(net::stream& stream, const source_item& what, const std::string& header,
-                                                     source_file& file) {
+net::awaitable<result<void>> compat_sender::exchange(net::stream& stream, const source_item& what,
+                                                     const std::string& header, source_file& file) {
   stream.set_deadline(clock::now() + context_.settings.idle_timeout);
   if (const result<void> asked = co_await stream.write(as_bytes(header)); !asked) co_return asked;
   if (const result<void> may = co_await expect_go_ahead(stream); !may) co_return may;
@@ -119,7 +121,8 @@ net::awaitable<result<void>> compat_sender::expect_go_ahead(net::stream& stream)
   while (answer.size() < compat_go_ahead.size()) {
     std::array<std::byte, compat_go_ahead.size() + 1> bytes{};
     const result<std::size_t> got = co_await stream.read_some(bytes);
-    if (!got && got.error().code() == errc::end_of_stream) co_return error{errc::refused, "the receiver closed the connection instead of saying ok"};
+    if (!got && got.error().code() == errc::end_of_stream)
+      co_return error{errc::refused, "the receiver closed the connection instead of saying ok"};
     if (!got) co_return got.error();
     answer += as_text(byte_view{bytes}.first(*got));
   }
@@ -127,11 +130,13 @@ net::awaitable<result<void>> compat_sender::expect_go_ahead(net::stream& stream)
   co_return error{errc::protocol_violation, "the receiver said '" + visible(answer) + "' instead of ok"};
 }
 
-net::awaitable<result<void>> compat_sender::send_content(net::stream& stream, const source_item& what, source_file& file) {
+net::awaitable<result<void>> compat_sender::send_content(net::stream& stream, const source_item& what,
+                                                         source_file& file) {
   byte_buffer piece(static_cast<std::size_t>(std::min<std::uint64_t>(what.item.size, piece_size)));
   for (std::uint64_t offset = 0; offset < what.item.size;) {
     const std::size_t limit = limiter_ ? limiter_->largest_piece() : piece.size();
-    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(what.item.size - offset, std::min(limit, piece.size())));
+    const auto length =
+        static_cast<std::size_t>(std::min<std::uint64_t>(what.item.size - offset, std::min(limit, piece.size())));
     const std::span<std::byte> content = std::span{piece}.first(length);
     auto read = [&file, offset, content] { return file.read(offset, content); };
     if (const result<void> got = co_await net::offload(context_.pool, std::move(read)); !got) co_return got;

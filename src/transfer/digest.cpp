@@ -70,7 +70,9 @@ running_digest::running_digest(running_digest&&) noexcept = default;
 running_digest& running_digest::operator=(running_digest&&) noexcept = default;
 running_digest::~running_digest() = default;
 
-void running_digest::update(byte_view piece) noexcept { XXH3_128bits_update(&state_->hash, piece.data(), piece.size()); }
+void running_digest::update(byte_view piece) noexcept {
+  XXH3_128bits_update(&state_->hash, piece.data(), piece.size());
+}
 
 digest running_digest::value() const noexcept { return canonical(XXH3_128bits_digest(&state_->hash)); }
 

@@ -10,9 +10,9 @@
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/base/units.hpp"
-#include "tcptools/transfer/safe_path.hpp"
 #include "tcptools/transfer/partial_file.hpp"
 #include "tcptools/transfer/placement.hpp"
+#include "tcptools/transfer/safe_path.hpp"
 #include "tcptools/transfer/stream_file.hpp"
 
 namespace tcptools::transfer {
@@ -52,14 +52,16 @@ result<small_in_work> prepare(const store_place& place, const small_file& file) 
   if (!made) return made.error();
   if (const result<void> written = write_at(made->get(), 0, file.content, item); !written) return written.error();
   if (const result<void> set = set_metadata(made->get(), item); !set) return set.error();
-  if (place.options.fsync && ::fsync(made->get()) != 0) return storage_error(errno, "make " + shown(item.path) + " durable");
+  if (place.options.fsync && ::fsync(made->get()) != 0)
+    return storage_error(errno, "make " + shown(item.path) + " durable");
   work.file.emplace(std::move(*made));
   return work;
 }
 
 result<placed> finish(const store_place& place, const entry& item, small_in_work& work, parents& directories) {
   if (work.identical) {
-    if (place.options.fsync && ::fsync(work.identical->fd.get()) != 0) return storage_error(errno, "make " + shown(item.path) + " durable");
+    if (place.options.fsync && ::fsync(work.identical->fd.get()) != 0)
+      return storage_error(errno, "make " + shown(item.path) + " durable");
     return placed{work.identical->path, true};
   }
   const result<int> parent = directories.open(item.path);
@@ -136,7 +138,8 @@ result<std::optional<placed>> disk_store::find(const entry& item, const digest& 
   const bool may_be_equal = *older && std::cmp_equal((*older)->status.st_size, item.size);
   if (!may_be_equal || !has_content(**older, content_digest)) return std::optional<placed>{};
   if (const result<void> set = set_metadata((*older)->fd.get(), item); !set) return set.error();
-  if (place_.options.fsync && ::fsync((*older)->fd.get()) != 0) return storage_error(errno, "make " + shown(item.path) + " durable");
+  if (place_.options.fsync && ::fsync((*older)->fd.get()) != 0)
+    return storage_error(errno, "make " + shown(item.path) + " durable");
   return std::optional{placed{(*older)->path, true}};
 }
 
@@ -150,7 +153,8 @@ result<placed> disk_store::make_directory(const entry& item) {
   const unique_fd directory = place_.root.open_file(item.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!directory) return storage_error(errno, "make the directory " + shown(item.path));
   if (const result<void> set = set_metadata(directory.get(), item); !set) return set.error();
-  if (place_.options.fsync && ::fsync(directory.get()) != 0) return storage_error(errno, "make " + shown(item.path) + " durable");
+  if (place_.options.fsync && ::fsync(directory.get()) != 0)
+    return storage_error(errno, "make " + shown(item.path) + " durable");
   if (const result<void> durable = directories.sync(); !durable) return durable.error();
   return placed{item.path, was_there};
 }
@@ -162,7 +166,8 @@ result<placed> disk_store::make_symlink(const entry& item) {
   const std::string leaf{leaf_of(item.path)};
   std::array<char, 4096> present{};
   const ssize_t length = ::readlinkat(*parent, leaf.c_str(), present.data(), present.size());
-  if (length >= 0 && std::string_view{present.data(), static_cast<std::size_t>(length)} == item.target) return placed{item.path, true};
+  if (length >= 0 && std::string_view{present.data(), static_cast<std::size_t>(length)} == item.target)
+    return placed{item.path, true};
   result<std::optional<older_version>> older = find_older(place_, item);
   if (!older) return older.error();
 
@@ -177,7 +182,7 @@ result<placed> disk_store::make_symlink(const entry& item) {
   }
   // Not every file system has times on links; a link without its time is still the link.
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, timespec{static_cast<time_t>(item.modified.seconds),
-                                                                         static_cast<long>(item.modified.nanoseconds)}};
+                                                                        static_cast<long>(item.modified.nanoseconds)}};
   (void)::utimensat(*parent, std::string{leaf_of(*name)}.c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
   if (const result<void> durable = directories.sync(); !durable) return durable.error();
   return placed{*name, false};

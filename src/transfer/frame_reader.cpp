@@ -53,8 +53,8 @@ net::awaitable<result<void>> frame_reader::fill(std::size_t size) {
   co_return result<void>{};
 }
 
-// Where a frame does not fit behind what is there, it goes on in a new slab. Large frames of one size then lie one behind the other, and
-// what is copied from slab to slab is a header.
+// Where a frame does not fit behind what is there, it goes on in a new slab. Large frames of one size then lie one
+// behind the other, and what is copied from slab to slab is a header.
 void frame_reader::make_room(std::size_t size) {
   if (start_ + size <= slab_->capacity && end_ < slab_->capacity) return;
   const std::size_t expected = size > header_room ? size : std::max(last_size_, header_room);

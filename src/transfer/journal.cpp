@@ -26,13 +26,21 @@ bool has_check(byte_view record) noexcept {
 
 void encode(const journal_header& header, byte_buffer& out) {
   const std::size_t start = out.size();
-  byte_writer{out}.text(magic).u8(header.block_log2).u16(static_cast<std::uint16_t>(header.path.size())).text(header.path);
+  byte_writer{out}
+      .text(magic)
+      .u8(header.block_log2)
+      .u16(static_cast<std::uint16_t>(header.path.size()))
+      .text(header.path);
   put_check(start, out);
 }
 
 void encode(const journal_entry& entry, byte_buffer& out) {
   const std::size_t start = out.size();
-  byte_writer{out}.u8(static_cast<std::uint8_t>(entry.what)).u64(entry.first).u64(entry.extent).bytes(entry.content_digest.bytes);
+  byte_writer{out}
+      .u8(static_cast<std::uint8_t>(entry.what))
+      .u64(entry.first)
+      .u64(entry.extent)
+      .bytes(entry.content_digest.bytes);
   put_check(start, out);
 }
 

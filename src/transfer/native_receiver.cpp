@@ -36,7 +36,8 @@ native_receiver::native_receiver(net::stream& stream, receive_context& context, 
 
 net::awaitable<result<void>> native_receiver::run(byte_view already_read) {
   net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
-                          stop(wire_code::storage_failed, error{errc::storage_failed, std::string{task} + ": " + std::string{what}});
+                          stop(wire_code::storage_failed,
+                               error{errc::storage_failed, std::string{task} + ": " + std::string{what}});
                         }};
   tasks.spawn("store", store_jobs());
   tasks.spawn("answer", write_answers());
@@ -64,7 +65,8 @@ net::awaitable<result<void>> native_receiver::run(byte_view already_read) {
 void native_receiver::stop(wire_code code, error why) {
   if (failure_ || machine_.finished()) return;
   const bool peer_is_there = why.code() != errc::connection_lost && why.code() != errc::end_of_stream;
-  if (why.code() == errc::end_of_stream) why = error{errc::connection_lost, "the sender closed the connection before it was done"};
+  if (why.code() == errc::end_of_stream)
+    why = error{errc::connection_lost, "the sender closed the connection before it was done"};
   failure_ = std::move(why);
   if (peer_is_there) machine_.fail(code, failure_->text());
   wake_all();
@@ -83,7 +85,8 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
     co_return error{errc::protocol_violation, "not the native protocol, though it begins like it"};
   }
   while (!machine_.finished() && !failure_) {
-    while (!failure_ && (machine_.waiting_bytes() > limits::unstored_bytes || machine_.answer_bytes() > limits::unsent_answers)) {
+    while (!failure_ &&
+           (machine_.waiting_bytes() > limits::unstored_bytes || machine_.answer_bytes() > limits::unsent_answers)) {
       co_await room_.wait();
     }
     if (context_.observer.is_overloaded()) co_await context_.observer.when_ready();
@@ -151,7 +154,8 @@ bool native_receiver::waits_for_peer() const noexcept {
 }
 
 std::uint64_t native_receiver::progress_marks() const noexcept {
-  return frames_read_ + stream_.bytes_read() / limits::progress_quantum + stream_.bytes_written() / limits::progress_quantum;
+  return frames_read_ + stream_.bytes_read() / limits::progress_quantum +
+         stream_.bytes_written() / limits::progress_quantum;
 }
 
 net::awaitable<void> native_receiver::watch() {
@@ -174,7 +178,8 @@ net::awaitable<void> native_receiver::watch() {
     if (std::exchange(marks, progress_marks()) != marks || !waits_for_peer()) moved_at = now;
     const bool no_hello = !machine_.session() && now >= hello_until;
     if (no_hello || now - moved_at >= context_.idle_timeout) {
-      stop(wire_code::timed_out, error{errc::timed_out, no_hello ? "the sender did not say hello" : "the sender moved nothing"});
+      stop(wire_code::timed_out,
+           error{errc::timed_out, no_hello ? "the sender did not say hello" : "the sender moved nothing"});
     }
   }
 }

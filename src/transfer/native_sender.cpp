@@ -193,14 +193,17 @@ net::awaitable<void> native_sender::perform(tasks::read task) {
   const source_item what = *item;
   const block_layout layout{what.item.size, std::max<unsigned>(what.item.block_log2, limits::smallest_block_log2)};
   frame_memory memory = memory_.take(frame_memory_size(layout, task.blocks));
-  auto read = [this, &what, &layout, &task, &memory] { return reader_.read(task.id, what, layout, task.blocks, std::move(memory)); };
+  auto read = [this, &what, &layout, &task, &memory] {
+    return reader_.read(task.id, what, layout, task.blocks, std::move(memory));
+  };
   read_run run = co_await on_source(std::move(read));
 
   piece out;
   for (const auto& one : run.pieces) {
     if (const auto* hole = std::get_if<frames::block_run>(&one)) {
       machine_.on_hole(task.id, *hole);
-      for (std::uint64_t i = 0; i < hole->count; ++i) context_.observer.on_content(what, layout.length(hole->first + i));
+      for (std::uint64_t i = 0; i < hole->count; ++i)
+        context_.observer.on_content(what, layout.length(hole->first + i));
       continue;
     }
     const auto& block = std::get<read_block>(one);
@@ -223,7 +226,8 @@ net::awaitable<void> native_sender::perform(tasks::read_stream task) {
   const source_item* const item = machine_.find_item(task.id);
   if (found == streams_.end() || item == nullptr) co_return;
   const source_item what = *item;
-  const auto flush_after = std::min<std::chrono::milliseconds>(context_.settings.idle_timeout / 4, std::chrono::seconds{5});
+  const auto flush_after =
+      std::min<std::chrono::milliseconds>(context_.settings.idle_timeout / 4, std::chrono::seconds{5});
   auto read = [&found, flush_after] { return found->second.read(stream_patience, flush_after); };
   result<stream_reader::step> step = co_await on_source(std::move(read));
   if (!step) {

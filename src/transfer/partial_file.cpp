@@ -20,8 +20,8 @@ constexpr int part_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 std::string shown(const entry& item) { return "'" + visible(item.path) + "'"; }
 
 bool is_file_of(int fd, int directory, const std::string& name) {
-  struct stat opened {};
-  struct stat named {};
+  struct stat opened{};
+  struct stat named{};
   return ::fstat(fd, &opened) == 0 && ::fstatat(directory, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
          opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
@@ -65,14 +65,14 @@ partial_file::~partial_file() {
 }
 
 result<void> partial_file::read_journal() {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(journal_.get(), &status) != 0) return storage_error(errno, "read the journal of " + shown(item_));
-  byte_buffer bytes(static_cast<std::size_t>(
-      std::min<std::uint64_t>(static_cast<std::uint64_t>(status.st_size), 2 * limits::blocks_per_file * journal_entry_size)));
+  byte_buffer bytes(static_cast<std::size_t>(std::min<std::uint64_t>(
+      static_cast<std::uint64_t>(status.st_size), 2 * limits::blocks_per_file * journal_entry_size)));
   const journal_header header{item_.block_log2, item_.path};
   const auto found = read_at(journal_.get(), 0, bytes) ? decode_journal(bytes) : std::nullopt;
   part_.reset(::openat(place_.unfinished.get(), part_name_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-  struct stat part {};
+  struct stat part{};
   if (part_ && ::fstat(part_.get(), &part) == 0) part_end_ = static_cast<std::uint64_t>(part.st_size);
 
   if (part_ && found && found->header == header) {
@@ -131,7 +131,8 @@ result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
   if (journaled_.get(index)) {
     // A hole at the end of the part file may not have been written at all.
     const std::uint64_t end = layout_.offset(index) + layout_.length(index);
-    const bool is_unwritten_hole = layout_.offset(index) >= part_end_ && claimed == digest_of_zeros(layout_.length(index));
+    const bool is_unwritten_hole =
+        layout_.offset(index) >= part_end_ && claimed == digest_of_zeros(layout_.length(index));
     if (part_ && (is_unwritten_hole || (end <= part_end_ && reads_as(part_.get(), index, claimed)))) return true;
     journaled_.set(index, std::nullopt);
     return false;
@@ -151,7 +152,8 @@ result<void> partial_file::open_part() {
 
 result<void> partial_file::put_block(std::uint64_t index, byte_view content, const digest& content_digest) {
   if (const result<void> opened = open_part(); !opened) return opened;
-  if (const result<void> written = write_at(part_.get(), layout_.offset(index), content, item_); !written) return written;
+  if (const result<void> written = write_at(part_.get(), layout_.offset(index), content, item_); !written)
+    return written;
   part_end_ = std::max(part_end_, layout_.offset(index) + content.size());
   window_.on_write(part_.get(), layout_.offset(index), content.size());
   note({journal_entry::kind::block, index, content.size(), content_digest});
@@ -160,7 +162,8 @@ result<void> partial_file::put_block(std::uint64_t index, byte_view content, con
 }
 
 result<void> partial_file::write(std::uint64_t index, byte_view content, const digest& expected) {
-  if (digest_of(content) != expected) return error{errc::verify_failed, "block " + std::to_string(index) + " of " + shown(item_)};
+  if (digest_of(content) != expected)
+    return error{errc::verify_failed, "block " + std::to_string(index) + " of " + shown(item_)};
   return put_block(index, content, expected);
 }
 
@@ -171,11 +174,13 @@ result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) 
   // Only a part file that an earlier transfer left can hold anything there.
   if (begin < part_end_) {
     const auto length = static_cast<off_t>(std::min(end, part_end_) - begin);
-    const int failed = ::fallocate(part_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin), length);
+    const int failed =
+        ::fallocate(part_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin), length);
     if (failed != 0) {
       const byte_buffer zeros(layout_.block_size());
       for (std::uint64_t at = begin; at < std::min(end, part_end_); at += zeros.size()) {
-        const byte_view piece = byte_view{zeros}.first(static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), end - at)));
+        const byte_view piece =
+            byte_view{zeros}.first(static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), end - at)));
         if (const result<void> written = write_at(part_.get(), at, piece, item_); !written) return written;
       }
     }
@@ -188,7 +193,7 @@ result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) 
 result<void> partial_file::checkpoint() {
   if (unwritten_journal_.empty()) return {};
   const byte_buffer bytes = std::exchange(unwritten_journal_, {});
-  struct stat status {};
+  struct stat status{};
   if (::fstat(journal_.get(), &status) != 0) return storage_error(errno, "write the journal of " + shown(item_));
   return write_at(journal_.get(), static_cast<std::uint64_t>(status.st_size), bytes, item_);
 }
@@ -197,7 +202,8 @@ result<placed> partial_file::commit(std::uint64_t size) {
   if (const result<void> opened = open_part(); !opened) return opened.error();
   if (::ftruncate(part_.get(), static_cast<off_t>(size)) != 0) return storage_error(errno, "write " + shown(item_));
   if (const result<void> set = set_metadata(part_.get(), item_); !set) return set.error();
-  if (place_.options.fsync && ::fsync(part_.get()) != 0) return storage_error(errno, "make " + shown(item_) + " durable");
+  if (place_.options.fsync && ::fsync(part_.get()) != 0)
+    return storage_error(errno, "make " + shown(item_) + " durable");
   parents directories{place_};
   const result<int> parent = directories.open(item_.path);
   if (!parent) return parent.error();
@@ -213,7 +219,8 @@ result<placed> partial_file::adopt() {
   const bool still_there = parent && is_file_of(older_->fd.get(), parent.get(), std::string{leaf_of(older_->path)});
   if (!still_there) return error{errc::busy, shown(item_) + " was replaced while it was compared"};
   if (const result<void> set = set_metadata(older_->fd.get(), item_); !set) return set.error();
-  if (place_.options.fsync && ::fsync(older_->fd.get()) != 0) return storage_error(errno, "make " + shown(item_) + " durable");
+  if (place_.options.fsync && ::fsync(older_->fd.get()) != 0)
+    return storage_error(errno, "make " + shown(item_) + " durable");
   remove_files();
   return placed{older_->path, true};
 }

@@ -22,17 +22,20 @@ constexpr unsigned most_versions = 100'000;
 
 std::string shown(std::string_view path) { return "'" + visible(path) + "'"; }
 
-std::string version_of(const std::string& path, unsigned number) { return number == 0 ? path : path + "." + std::to_string(number); }
+std::string version_of(const std::string& path, unsigned number) {
+  return number == 0 ? path : path + "." + std::to_string(number);
+}
 
 }  // namespace
 
 result<void> check_room(const store_place& place, std::uint64_t more) {
-  struct statvfs system {};
+  struct statvfs system{};
   if (::fstatvfs(place.unfinished.get(), &system) != 0) return {};
   const std::uint64_t free = std::uint64_t{system.f_bavail} * system.f_frsize;
   if (free >= place.options.min_free && free - place.options.min_free >= more) return {};
-  return error{errc::storage_full, "no space: " + format_size(free) + " are free on the receiver, " + format_size(more) + " are needed and " +
-                                       format_size(place.options.min_free) + " are kept free"};
+  return error{errc::storage_full, "no space: " + format_size(free) + " are free on the receiver, " +
+                                       format_size(more) + " are needed and " + format_size(place.options.min_free) +
+                                       " are kept free"};
 }
 
 result<std::optional<older_version>> find_older(const store_place& place, const entry& item) {
@@ -43,7 +46,7 @@ result<std::optional<older_version>> find_older(const store_place& place, const 
   older_version found;
   for (unsigned number = 0; number < most_versions; ++number) {
     const std::string path = version_of(item.path, number);
-    struct stat status {};
+    struct stat status{};
     if (::fstatat(parent.get(), std::string{leaf_of(path)}.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) break;
     if (S_ISDIR(status.st_mode)) return error{errc::conflict, shown(path) + " is a directory on the receiver"};
     found.path = path;
@@ -53,21 +56,25 @@ result<std::optional<older_version>> find_older(const store_place& place, const 
   if (found.path.empty()) return std::optional<older_version>{};
 
   const bool is_regular = S_ISREG(found.status.st_mode);
-  const bool may_be_equal = is_regular && item.kind == entry_kind::file && std::cmp_equal(found.status.st_size, item.size);
+  const bool may_be_equal =
+      is_regular && item.kind == entry_kind::file && std::cmp_equal(found.status.st_size, item.size);
   if (place.options.on_conflict == conflict_policy::refuse && !may_be_equal) {
     return error{errc::conflict, shown(found.path) + " is there already"};
   }
   if (!is_regular) return std::optional<older_version>{};
-  found.fd.reset(::openat(parent.get(), std::string{leaf_of(found.path)}.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!found.fd || ::fstat(found.fd.get(), &found.status) != 0 || !S_ISREG(found.status.st_mode)) return std::optional<older_version>{};
+  found.fd.reset(
+      ::openat(parent.get(), std::string{leaf_of(found.path)}.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!found.fd || ::fstat(found.fd.get(), &found.status) != 0 || !S_ISREG(found.status.st_mode))
+    return std::optional<older_version>{};
   return std::optional<older_version>{std::move(found)};
 }
 
 result<void> set_metadata(int fd, const entry& item) {
-  struct stat now {};
+  struct stat now{};
   if (::fstat(fd, &now) != 0) return storage_error(errno, "look at " + shown(item.path));
   const auto mode = static_cast<mode_t>(item.mode & 0777U);
-  if ((now.st_mode & 07777U) != mode && ::fchmod(fd, mode) != 0) return storage_error(errno, "set the mode of " + shown(item.path));
+  if ((now.st_mode & 07777U) != mode && ::fchmod(fd, mode) != 0)
+    return storage_error(errno, "set the mode of " + shown(item.path));
   const timespec wanted{static_cast<time_t>(item.modified.seconds), static_cast<long>(item.modified.nanoseconds)};
   const bool same = now.st_mtim.tv_sec == wanted.tv_sec && now.st_mtim.tv_nsec == wanted.tv_nsec;
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, wanted};
@@ -85,11 +92,13 @@ std::string temporary_name() {
 result<temporary_file> temporary_file::create(const store_place& place) {
   for (;;) {
     std::string name = temporary_name();
-    unique_fd fd{::openat(place.unfinished.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+    unique_fd fd{
+        ::openat(place.unfinished.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
     if (!fd && errno == EEXIST) continue;
     if (!fd) return storage_error(errno, "make a temporary file");
     // A cleaner that came between the two holds the lock now and removes the file.
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return temporary_file{place.unfinished.get(), std::move(fd), std::move(name)};
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+      return temporary_file{place.unfinished.get(), std::move(fd), std::move(name)};
   }
 }
 
@@ -117,14 +126,17 @@ result<void> parents::sync() {
   return {};
 }
 
-result<std::string> give_name(const store_place& place, const std::string& unfinished, int parent, const std::string& path) {
+result<std::string> give_name(const store_place& place, const std::string& unfinished, int parent,
+                              const std::string& path) {
   const bool replace = place.options.on_conflict == conflict_policy::replace;
   for (unsigned number = 0; number < most_versions; ++number) {
     const std::string candidate = version_of(path, number);
     const std::string leaf{leaf_of(candidate)};
-    const int failed = ::renameat2(place.unfinished.get(), unfinished.c_str(), parent, leaf.c_str(), replace ? 0 : RENAME_NOREPLACE);
+    const int failed =
+        ::renameat2(place.unfinished.get(), unfinished.c_str(), parent, leaf.c_str(), replace ? 0 : RENAME_NOREPLACE);
     if (failed == 0) return candidate;
-    if (errno == EXDEV) return error{errc::storage_failed, shown(path) + " is on another file system than the receiver's directory"};
+    if (errno == EXDEV)
+      return error{errc::storage_failed, shown(path) + " is on another file system than the receiver's directory"};
     const bool try_next = errno == EEXIST && place.options.on_conflict == conflict_policy::keep_both;
     if (!try_next) return storage_error(errno, "put " + shown(path) + " in place");
   }

@@ -11,7 +11,8 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-// A connection that sends a TLS hello is told what a TLS library understands: the alert handshake_failure (RFC 8446, 6.2).
+// A connection that sends a TLS hello is told what a TLS library understands: the alert handshake_failure (RFC
+// 8446, 6.2).
 constexpr std::array<std::uint8_t, 7> tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
 
 // Runs at the end of a scope, however it is left.
@@ -39,8 +40,9 @@ receive_server::receive_server(net::listener& listener, receive_context& context
       forced_{listener.get_executor()} {}
 
 net::awaitable<void> receive_server::run() {
-  co_await listener_.run([this](std::shared_ptr<net::stream> stream) { sessions_group_.spawn("session", serve(std::move(stream))); },
-                         [this](const error& trouble) { context_.observer.on_trouble(trouble); });
+  co_await listener_.run(
+      [this](std::shared_ptr<net::stream> stream) { sessions_group_.spawn("session", serve(std::move(stream))); },
+      [this](const error& trouble) { context_.observer.on_trouble(trouble); });
   co_await sessions_group_.join();
   forced_.notify_all();
   session_ended_.notify_all();

@@ -16,8 +16,10 @@ bool retry_policy::may_pass(errc code) noexcept {
     case errc::connection_lost:
     case errc::end_of_stream:
     case errc::timed_out:
-    case errc::busy: return true;
-    default: return false;
+    case errc::busy:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -26,7 +28,8 @@ void retry_policy::on_progress() noexcept {
   next_wait_ = shortest_wait;
 }
 
-std::optional<retry_policy::duration> retry_policy::after(const error& failure, clock::time_point now, double random) noexcept {
+std::optional<retry_policy::duration> retry_policy::after(const error& failure, clock::time_point now,
+                                                          double random) noexcept {
   if (!may_pass(failure.code())) return std::nullopt;
   if (!failing_since_) failing_since_ = now;
   const duration patience = ever_connected_ ? std::max(settings_.for_first, settings_.for_lost) : settings_.for_first;

@@ -9,7 +9,8 @@ namespace tcptools::transfer {
 namespace {
 
 error rejected(std::string_view path, std::string_view why) {
-  return error{errc::name_rejected, "'" + visible(path.substr(0, limits::component)) + "' is not allowed as a path: " + std::string{why}};
+  return error{errc::name_rejected,
+               "'" + visible(path.substr(0, limits::component)) + "' is not allowed as a path: " + std::string{why}};
 }
 
 }  // namespace

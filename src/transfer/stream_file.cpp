@@ -29,7 +29,8 @@ result<void> stream_file::write_hole(std::uint64_t /*first*/, std::uint64_t /*co
 result<placed> stream_file::adopt() { return not_resumable(); }
 
 result<void> stream_file::write(std::uint64_t index, byte_view content, const digest& expected) {
-  if (digest_of(content) != expected) return error{errc::verify_failed, "block " + std::to_string(index) + " of " + shown(item_)};
+  if (digest_of(content) != expected)
+    return error{errc::verify_failed, "block " + std::to_string(index) + " of " + shown(item_)};
   const std::uint64_t offset = index << item_.block_log2;
   if (offset + content.size() > place_.options.max_file_size) {
     return error{errc::too_large, shown(item_) + " is larger than " + format_size(place_.options.max_file_size)};
@@ -42,7 +43,8 @@ result<void> stream_file::write(std::uint64_t index, byte_view content, const di
 result<placed> stream_file::commit(std::uint64_t size) {
   if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0) return storage_error(errno, "write " + shown(item_));
   if (const result<void> set = set_metadata(file_.get(), item_); !set) return set.error();
-  if (place_.options.fsync && ::fsync(file_.get()) != 0) return storage_error(errno, "make " + shown(item_) + " durable");
+  if (place_.options.fsync && ::fsync(file_.get()) != 0)
+    return storage_error(errno, "make " + shown(item_) + " durable");
   parents directories{place_};
   const result<int> parent = directories.open(item_.path);
   if (!parent) return parent.error();

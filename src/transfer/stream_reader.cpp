@@ -10,7 +10,8 @@ namespace tcptools::transfer {
 stream_reader::stream_reader(source& from, source_item item, std::size_t block_size)
     : source_{from}, item_{std::move(item)}, block_(block_size), handed_out_at_{std::chrono::steady_clock::now()} {}
 
-result<stream_reader::step> stream_reader::read(std::chrono::milliseconds patience, std::chrono::milliseconds flush_after) {
+result<stream_reader::step> stream_reader::read(std::chrono::milliseconds patience,
+                                                std::chrono::milliseconds flush_after) {
   if (!input_) {
     result<std::unique_ptr<source_stream>> opened = source_.open_stream(item_);
     if (!opened) return opened.error();

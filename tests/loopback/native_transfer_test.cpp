@@ -71,8 +71,10 @@ TEST_CASE("thousands of small files need few round trips and no second connectio
   memory_source from;
   for (unsigned i = 0; i < 3000; ++i) from.add(file("tree/" + std::to_string(i), 300), noise(300, i));
   recording_send_observer told;
-  auto body = [&]() -> net::awaitable<void> { const result<void> end = co_await rig.send(from, told);
-    CHECK(end); };
+  auto body = [&]() -> net::awaitable<void> {
+    const result<void> end = co_await rig.send(from, told);
+    CHECK(end);
+  };
   rig.run(body());
   require_delivered(told, rig, from);
   CHECK(told.connections == 1);
@@ -124,8 +126,10 @@ TEST_CASE("many senders at once share one server", "[loopback]") {
     sources.back()->add(file("of" + std::to_string(i), 400'000), noise(400'000, i));
   }
   net::task_group senders{rig.io.get_executor(), [](std::string_view, std::string_view what) { FAIL_CHECK(what); }};
-  auto one = [&](unsigned i) -> net::awaitable<void> { const result<void> end = co_await rig.send(*sources[i], told[i]);
-    CHECK(end); };
+  auto one = [&](unsigned i) -> net::awaitable<void> {
+    const result<void> end = co_await rig.send(*sources[i], told[i]);
+    CHECK(end);
+  };
   auto body = [&]() -> net::awaitable<void> {
     for (unsigned i = 0; i < told.size(); ++i) senders.spawn("sender", one(i));
     co_await senders.join();

@@ -1,4 +1,5 @@
-// A source in memory, as disk_source is on disk. Its files can change, be unreadable or end in the middle of being sent.
+// A source in memory, as disk_source is on disk. Its files can change, be unreadable or end in the middle of being
+// sent.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +30,8 @@ class memory_source final : public transfer::source {
 
   [[nodiscard]] transfer::source_batch next(std::size_t most) override;
   [[nodiscard]] result<std::unique_ptr<transfer::source_file>> open(const transfer::source_item& item) override;
-  [[nodiscard]] result<std::unique_ptr<transfer::source_stream>> open_stream(const transfer::source_item& item) override;
+  [[nodiscard]] result<std::unique_ptr<transfer::source_stream>> open_stream(
+      const transfer::source_item& item) override;
   [[nodiscard]] result<void> remove(const transfer::source_item& item) override;
 
   // For tests; an entry's token is its place, from 0.
@@ -112,8 +114,8 @@ inline void memory_source::add(transfer::entry item, byte_buffer content, std::v
   if (item.kind == transfer::entry_kind::file) {
     item.size = item.allocated = content.size();
     for (const hole& gap : holes) {
-      std::fill(content.begin() + static_cast<std::ptrdiff_t>(gap.first), content.begin() + static_cast<std::ptrdiff_t>(gap.end),
-                std::byte{0});
+      std::fill(content.begin() + static_cast<std::ptrdiff_t>(gap.first),
+                content.begin() + static_cast<std::ptrdiff_t>(gap.end), std::byte{0});
       item.allocated -= gap.end - gap.first;
     }
   }

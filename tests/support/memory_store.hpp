@@ -1,6 +1,6 @@
-// A store in memory, as disk_store is on disk: what an interrupted transfer had is kept and claimed by the next one, and a
-// path is held by one transfer at a time. Operations can be made to fail and blocks to arrive damaged. A precondition that a
-// caller breaks is a std::logic_error. May be used from several threads.
+// A store in memory, as disk_store is on disk: what an interrupted transfer had is kept and claimed by the next one,
+// and a path is held by one transfer at a time. Operations can be made to fail and blocks to arrive damaged. A
+// precondition that a caller breaks is a std::logic_error. May be used from several threads.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +65,7 @@ class memory_store final : public transfer::store {
   void spoil_kept_blocks() {
     const std::scoped_lock lock{lock_};
     for (auto& [path, one] : parts_) {
-      for (auto& [index, block] : one.blocks) block.content.front() ^= std::byte{1};
+      for (auto& [index, kept] : one.blocks) kept.content.front() ^= std::byte{1};
     }
   }
   // How often something was asked of the store or of an incoming file.
@@ -177,7 +177,8 @@ inline std::optional<error> memory_store::conflict(const transfer::entry& item) 
   }
   const auto here = entries_.find(item.path);
   if (here == entries_.end()) return std::nullopt;
-  const bool replaceable = here->second.kind == item.kind || (item.kind == transfer::entry_kind::stream && file_at(item.path));
+  const bool replaceable =
+      here->second.kind == item.kind || (item.kind == transfer::entry_kind::stream && file_at(item.path));
   return replaceable ? std::nullopt : std::optional{other("something else has this name")};
 }
 
@@ -188,8 +189,8 @@ inline void memory_store::put_in_place(const transfer::entry& item, byte_buffer 
     above.modified = touched;
   }
   const bool becomes_file = item.kind == transfer::entry_kind::stream;
-  entries_[item.path] = {becomes_file ? transfer::entry_kind::file : item.kind, std::move(content), item.mode, item.modified,
-                         item.target};
+  entries_[item.path] = {becomes_file ? transfer::entry_kind::file : item.kind, std::move(content), item.mode,
+                         item.modified, item.target};
 }
 
 inline result<transfer::placed> memory_store::put_one(const transfer::small_file& file) {
@@ -197,9 +198,9 @@ inline result<transfer::placed> memory_store::put_one(const transfer::small_file
   const transfer::entry& item = *file.item;
   if (auto other = conflict(item)) return *other;
   if (held_.contains(item.path)) return error{errc::busy};
-  if (arrives_damaged() || digest_of(file.content) != file.content_digest) return error{errc::verify_failed};
+  if (arrives_damaged() || transfer::digest_of(file.content) != file.content_digest) return error{errc::verify_failed};
   const memory_entry* const before = file_at(item.path);
-  if (before != nullptr && digest_of(before->content) == file.content_digest) return set_metadata(item);
+  if (before != nullptr && transfer::digest_of(before->content) == file.content_digest) return set_metadata(item);
   put_in_place(item, {file.content.begin(), file.content.end()});
   return transfer::placed{item.path, false};
 }
@@ -216,7 +217,8 @@ inline result<std::optional<transfer::placed>> memory_store::find(const transfer
   const std::scoped_lock lock{lock_};
   if (auto failed = trouble()) return *failed;
   const memory_entry* const before = file_at(item.path);
-  const bool same = before != nullptr && before->content.size() == item.size && digest_of(before->content) == content_digest;
+  const bool same = before != nullptr && before->content.size() == item.size &&
+                    transfer::digest_of(before->content) == content_digest;
   if (!same) return std::optional<transfer::placed>{};
   return std::optional{set_metadata(item)};
 }
@@ -291,7 +293,7 @@ inline result<bool> memory_incoming::keep(std::uint64_t index, const transfer::d
   } else if (const auto older = older_block(index)) {
     content.assign(older->begin(), older->end());
   }
-  if (content.empty() || digest_of(content) != claimed) return false;
+  if (content.empty() || transfer::digest_of(content) != claimed) return false;
   written_[index] = {std::move(content), claimed};
   return true;
 }
@@ -299,7 +301,7 @@ inline result<bool> memory_incoming::keep(std::uint64_t index, const transfer::d
 inline result<void> memory_incoming::write(std::uint64_t index, byte_view content, const transfer::digest& expected) {
   const std::scoped_lock lock{store_.lock_};
   if (auto failed = store_.trouble()) return *failed;
-  if (store_.arrives_damaged() || digest_of(content) != expected) return error{errc::verify_failed};
+  if (store_.arrives_damaged() || transfer::digest_of(content) != expected) return error{errc::verify_failed};
   written_[index] = {{content.begin(), content.end()}, expected};
   return {};
 }
@@ -329,8 +331,10 @@ inline result<transfer::placed> memory_incoming::commit(std::uint64_t size) {
   require(there == layout.count(), "commit of a file with blocks missing or written twice");
   byte_buffer content(static_cast<std::size_t>(size));
   for (const auto& [index, one] : written_) {
-    require(index < layout.count() && one.content.size() == layout.length(index), "commit of a block of a wrong length");
-    std::copy(one.content.begin(), one.content.end(), content.begin() + static_cast<std::ptrdiff_t>(layout.offset(index)));
+    require(index < layout.count() && one.content.size() == layout.length(index),
+            "commit of a block of a wrong length");
+    std::copy(one.content.begin(), one.content.end(),
+              content.begin() + static_cast<std::ptrdiff_t>(layout.offset(index)));
   }
   store_.put_in_place(item_, std::move(content));
   placed_ = true;

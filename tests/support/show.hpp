@@ -21,7 +21,9 @@ inline std::string show(const transfer::frame& value) {
   using namespace transfer::frames;
   struct visitor {
     static std::string of(const char* name, std::uint32_t id) { return name + (" " + std::to_string(id)); }
-    static std::string reason(transfer::wire_code code) { return " code " + std::to_string(static_cast<unsigned>(code)); }
+    static std::string reason(transfer::wire_code code) {
+      return " code " + std::to_string(static_cast<unsigned>(code));
+    }
 
     std::string operator()(const hello& /*one*/) const { return "HELLO"; }
     std::string operator()(const welcome& one) const {
@@ -45,11 +47,14 @@ inline std::string show(const transfer::frame& value) {
     std::string operator()(const need& one) const { return of("NEED", one.id) + " " + show(one.blocks); }
     std::string operator()(const finish& one) const { return of("FINISH", one.id) + " " + std::to_string(one.size); }
     std::string operator()(const delivered& one) const {
-      return of("DELIVERED", one.id) + (one.unchanged ? " unchanged" : "") + (one.path.empty() ? "" : " as '" + one.path + "'");
+      return of("DELIVERED", one.id) + (one.unchanged ? " unchanged" : "") +
+             (one.path.empty() ? "" : " as '" + one.path + "'");
     }
     std::string operator()(const refuse& one) const { return of("REFUSE", one.id) + reason(one.code); }
     std::string operator()(const cancel& one) const { return of("CANCEL", one.id) + reason(one.code); }
-    std::string operator()(const progress& one) const { return of("PROGRESS", one.id) + " " + std::to_string(one.bytes); }
+    std::string operator()(const progress& one) const {
+      return of("PROGRESS", one.id) + " " + std::to_string(one.bytes);
+    }
     std::string operator()(const transfer::frames::error& one) const { return "ERROR" + reason(one.code); }
     std::string operator()(const bye& /*one*/) const { return "BYE"; }
     std::string operator()(const unknown& /*one*/) const { return "?"; }

@@ -62,7 +62,8 @@ inline result<void> simulated_receiver::receive(byte_view bytes) {
   if (!preface_read_) {
     if (unread_.size() < start.size()) return {};
     const byte_buffer said = unread_.take(start.size());
-    if (!std::equal(start.begin(), start.end(), said.begin())) return error{errc::protocol_violation, "a wrong preface"};
+    if (!std::equal(start.begin(), start.end(), said.begin()))
+      return error{errc::protocol_violation, "a wrong preface"};
     preface_read_ = true;
   }
   for (;;) {

@@ -25,12 +25,12 @@ struct hazards {
     unsigned bit = 0;
   };
 
-  unsigned cuts = 0;                                // how often the connection is lost at some moment
-  std::optional<std::uint64_t> cut_after_words;     // the first connection is lost when so many bytes have arrived
-  std::optional<std::uint64_t> cut_after_answers;   // likewise, of the other direction
+  unsigned cuts = 0;                               // how often the connection is lost at some moment
+  std::optional<std::uint64_t> cut_after_words;    // the first connection is lost when so many bytes have arrived
+  std::optional<std::uint64_t> cut_after_answers;  // likewise, of the other direction
   std::optional<flip> flipped;
-  std::optional<std::size_t> changed_source;        // the token of a file that changes at some moment
-  bool kept_blocks_spoil = false;                   // between two connections
+  std::optional<std::size_t> changed_source;  // the token of a file that changes at some moment
+  bool kept_blocks_spoil = false;             // between two connections
 };
 
 class simulation {
@@ -38,8 +38,8 @@ class simulation {
   simulation(memory_source& from, memory_store& to, std::uint64_t seed, hazards what = {})
       : source_{from}, store_{to}, dice_{seed}, hazards_{what} {}
 
-  // Runs until every entry has an outcome. Throws where both sides wait for one another, where one of them breaks the rules
-  // without being provoked, or where there is no end to it.
+  // Runs until every entry has an outcome. Throws where both sides wait for one another, where one of them breaks the
+  // rules without being provoked, or where there is no end to it.
   void run(transfer::receive_machine::settings settings = {});
 
   // By token. Whoever has other than one outcome was lost or told twice.
@@ -79,7 +79,8 @@ class simulation {
 
 inline void simulation::run(transfer::receive_machine::settings settings) {
   outcomes_.resize(source_.size());
-  for (transfer::source_item& item : source_.next(source_.size()).items) queue_.push_back({std::move(item), nullptr, false});
+  for (transfer::source_item& item : source_.next(source_.size()).items)
+    queue_.push_back({std::move(item), nullptr, false});
   while (run_connection(settings) == ending::lost) {
     if (connections_ == most_connections) throw std::logic_error{"no end of connections"};
     if (hazards_.kept_blocks_spoil) store_.spoil_kept_blocks();
@@ -173,7 +174,8 @@ inline bool simulation::carry_answers(simulated_sender& sender, simulated_receiv
 
 inline bool simulation::judge(const result<void>& received, const char* whose) {
   if (received) return true;
-  if (!hazards_.flipped) throw std::logic_error{std::string{"the "} + whose + " broke the rules: " + received.error().text()};
+  if (!hazards_.flipped)
+    throw std::logic_error{std::string{"the "} + whose + " broke the rules: " + received.error().text()};
   return false;
 }
 

@@ -1,8 +1,8 @@
-// A whole transfer on the loopback address: a server on a memory store and senders on memory sources, with real sockets.
+// A whole transfer on the loopback address: a server on a memory store and senders on memory sources, with real
+// sockets.
 #pragma once
 
 #include <asio/io_context.hpp>
-
 #include <chrono>
 #include <memory>
 #include <string>
@@ -29,7 +29,9 @@ class recording_receive_observer final : public transfer::receive_observer {
   void on_entry(const transfer::session_info& /*session*/, const transfer::receive_outcome& entry) override {
     entries.push_back(entry);
   }
-  void on_session_end(const transfer::session_info& /*session*/, const result<void>& how) override { ends.push_back(how); }
+  void on_session_end(const transfer::session_info& /*session*/, const result<void>& how) override {
+    ends.push_back(how);
+  }
   void on_trouble(const error& what) override { troubles.push_back(what); }
 
   int started = 0;
@@ -58,11 +60,13 @@ class recording_send_observer final : public transfer::send_observer {
 // A server and what it stands on. run() drives it together with what a test does, within a deadline.
 class transfer_rig {
  public:
-  explicit transfer_rig(transfer::receive_server::settings chosen = {}, std::chrono::milliseconds idle_timeout = std::chrono::seconds{5})
+  explicit transfer_rig(transfer::receive_server::settings chosen = {},
+                        std::chrono::milliseconds idle_timeout = std::chrono::seconds{5})
       : context{store, pool, observer, idle_timeout},
         listener{std::move(*net::listener::open(io.get_executor(), {asio::ip::address_v4::loopback()}, 0))},
         server{*listener, context, chosen},
-        tasks{io.get_executor(), [](std::string_view task, std::string_view what) { FAIL_CHECK(task << ": " << what); }} {}
+        tasks{io.get_executor(),
+              [](std::string_view task, std::string_view what) { FAIL_CHECK(task << ": " << what); }} {}
 
   // Runs `body` beside the server, then drains it. Fails the test if all this takes longer than `patience`.
   void run(net::awaitable<void> body, std::chrono::seconds patience = std::chrono::seconds{30}) {
@@ -73,7 +77,8 @@ class transfer_rig {
   }
 
   // Sends everything the source has, as the program does.
-  net::awaitable<result<void>> send(transfer::source& from, recording_send_observer& told, transfer::send_settings settings = {}) {
+  net::awaitable<result<void>> send(transfer::source& from, recording_send_observer& told,
+                                    transfer::send_settings settings = {}) {
     settings.host = "127.0.0.1";
     if (settings.port == 0) settings.port = listener->port();
     transfer::send_queue queue{from};

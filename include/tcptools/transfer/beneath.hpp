@@ -22,15 +22,16 @@ enum class resolution : std::uint8_t {
 class beneath {
  public:
   // Fails with errc::usage if it is not a directory that can be read.
-  [[nodiscard]] static result<beneath> open(const std::filesystem::path& directory, resolution how = resolution::automatic);
+  [[nodiscard]] static result<beneath> open(const std::filesystem::path& directory,
+                                            resolution how = resolution::automatic);
 
   [[nodiscard]] int get() const noexcept { return root_.get(); }
 
   // As open(2); without an owner, and errno set, on failure. EXDEV, ELOOP: the path leads out, or may not be followed.
   [[nodiscard]] unique_fd open_file(std::string_view path, int flags, mode_t mode = 0) const;
 
-  // The directory that a path's last component is in ("" of the last component: this directory itself). With `made` missing
-  // ones are made, and *made tells whether any was.
+  // The directory that a path's last component is in ("" of the last component: this directory itself). With `made`
+  // missing ones are made, and *made tells whether any was.
   [[nodiscard]] unique_fd open_parent(std::string_view path, bool* made = nullptr) const;
 
   // Makes the directories on the way durable, from the path's parent up.

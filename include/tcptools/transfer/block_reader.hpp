@@ -1,4 +1,5 @@
-// Reads a sender's content from its source and makes frames of it. Blocks; used on the worker pool by one job at a time.
+// Reads a sender's content from its source and makes frames of it. Blocks; used on the worker pool by one job at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +44,8 @@ struct read_block {
   byte_view frame;
 };
 
-// What became of a run of blocks, in order: blocks and holes, or an error after which nothing more of the file can be sent.
+// What became of a run of blocks, in order: blocks and holes, or an error after which nothing more of the file can be
+// sent.
 struct read_run {
   std::vector<std::variant<read_block, frames::block_run>> pieces;
   frame_memory memory;
@@ -63,8 +65,8 @@ class block_reader {
 
   [[nodiscard]] read_small read_whole(const source_item& item);
   // Opens the file the first time it is asked for. Precondition: `memory` has frame_memory_size(layout, blocks) bytes.
-  [[nodiscard]] read_run read(std::uint32_t id, const source_item& item, const block_layout& layout, frames::block_run blocks,
-                              frame_memory memory);
+  [[nodiscard]] read_run read(std::uint32_t id, const source_item& item, const block_layout& layout,
+                              frames::block_run blocks, frame_memory memory);
   [[nodiscard]] result<void> check_unchanged(std::uint32_t id, const source_item& item);
   // Closes the files of entries of which no more will be asked.
   template <class Predicate>

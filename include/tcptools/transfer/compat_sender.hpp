@@ -1,4 +1,5 @@
-// One sending run with the compatibility protocol: one file a connection, one connection at a time. docs/protocol.md, "As a sender".
+// One sending run with the compatibility protocol: one file a connection, one connection at a time. docs/protocol.md,
+// "As a sender".
 #pragma once
 
 #include <memory>
@@ -28,11 +29,13 @@ class compat_sender {
  private:
   // The outcome of one entry; errors that may pass by themselves were tried again.
   [[nodiscard]] net::awaitable<result<void>> deliver(const source_item& what);
-  [[nodiscard]] net::awaitable<result<void>> attempt(const source_item& what, const std::string& header, source_file& file);
-  [[nodiscard]] net::awaitable<result<void>> exchange(net::stream& stream, const source_item& what, const std::string& header,
-                                                      source_file& file);
+  [[nodiscard]] net::awaitable<result<void>> attempt(const source_item& what, const std::string& header,
+                                                     source_file& file);
+  [[nodiscard]] net::awaitable<result<void>> exchange(net::stream& stream, const source_item& what,
+                                                      const std::string& header, source_file& file);
   [[nodiscard]] net::awaitable<result<void>> expect_go_ahead(net::stream& stream);
-  [[nodiscard]] net::awaitable<result<void>> send_content(net::stream& stream, const source_item& what, source_file& file);
+  [[nodiscard]] net::awaitable<result<void>> send_content(net::stream& stream, const source_item& what,
+                                                          source_file& file);
   [[nodiscard]] net::awaitable<result<void>> await_close(net::stream& stream);
 
   net::any_executor executor_;

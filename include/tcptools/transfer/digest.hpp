@@ -1,4 +1,5 @@
-// XXH3-128 in canonical form: the digest of a block, and of the row of block digests (the root). docs/protocol.md, "Terms".
+// XXH3-128 in canonical form: the digest of a block, and of the row of block digests (the root). docs/protocol.md,
+// "Terms".
 #pragma once
 
 #include <array>

@@ -33,9 +33,10 @@ struct store_place {
 
 class disk_store final : public store {
  public:
-  // Fails with errc::usage if the directory is missing, is none or cannot be written. Removes what a receiver that was killed left of
-  // small files.
-  [[nodiscard]] static result<std::unique_ptr<disk_store>> open(const std::filesystem::path& directory, store_options options);
+  // Fails with errc::usage if the directory is missing, is none or cannot be written. Removes what a receiver that was
+  // killed left of small files.
+  [[nodiscard]] static result<std::unique_ptr<disk_store>> open(const std::filesystem::path& directory,
+                                                                store_options options);
 
   [[nodiscard]] result<std::unique_ptr<incoming>> open(const entry& item) override;
   [[nodiscard]] std::vector<result<placed>> put(std::span<const small_file> files) override;

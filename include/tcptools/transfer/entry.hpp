@@ -57,8 +57,8 @@ class block_layout {
   unsigned log2_ = 16;
 };
 
-// The block size a sender takes for a file of `size` bytes: small enough that a change costs little, large enough that the row of
-// digests stays small. 0 where the file has more blocks than the protocol allows whatever their size.
+// The block size a sender takes for a file of `size` bytes: small enough that a change costs little, large enough that
+// the row of digests stays small. 0 where the file has more blocks than the protocol allows whatever their size.
 [[nodiscard]] std::uint8_t choose_block_log2(std::uint64_t size) noexcept;
 
 }  // namespace tcptools::transfer

@@ -1,5 +1,5 @@
-// Reads frames from a stream. Content is not copied: a frame's views point into the memory it was received in, which lives as long as
-// somebody holds its owner.
+// Reads frames from a stream. Content is not copied: a frame's views point into the memory it was received in, which
+// lives as long as somebody holds its owner.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ class frame_reader {
   // `from` outlives the reader. `already_read` is what was taken from it before, to find out its language.
   explicit frame_reader(net::stream& from, byte_view already_read = {});
 
-  // The next frame, or why there is none: what the stream failed with, errc::protocol_violation, errc::version_unsupported.
-  // errc::end_of_stream only between frames; inside one it is errc::connection_lost.
+  // The next frame, or why there is none: what the stream failed with, errc::protocol_violation,
+  // errc::version_unsupported. errc::end_of_stream only between frames; inside one it is errc::connection_lost.
   [[nodiscard]] net::awaitable<result<received_frame>> next();
 
   // Takes `count` bytes that are no frame (the preface). Precondition: count is small.

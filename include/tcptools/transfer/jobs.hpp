@@ -1,5 +1,5 @@
-// What a receiving session asks of its store, and what the store answers. The machine makes jobs and takes results; the session
-// carries them to the worker pool and back, one batch at a time and in order.
+// What a receiving session asks of its store, and what the store answers. The machine makes jobs and takes results; the
+// session carries them to the worker pool and back, one batch at a time and in order.
 #pragma once
 
 #include <cstdint>
@@ -88,8 +88,8 @@ struct abandon {
 
 }  // namespace jobs
 
-using job = std::variant<jobs::put, jobs::find, jobs::make, jobs::open, jobs::claim, jobs::keep, jobs::write, jobs::write_hole,
-                         jobs::commit, jobs::adopt, jobs::abandon>;
+using job = std::variant<jobs::put, jobs::find, jobs::make, jobs::open, jobs::claim, jobs::keep, jobs::write,
+                         jobs::write_hole, jobs::commit, jobs::adopt, jobs::abandon>;
 
 namespace job_results {
 

@@ -1,4 +1,5 @@
-// The journal of an unfinished file: which blocks its part file has. Format only; docs/storage.md gives it byte by byte.
+// The journal of an unfinished file: which blocks its part file has. Format only; docs/storage.md gives it byte by
+// byte.
 #pragma once
 
 #include <cstddef>

@@ -19,7 +19,7 @@ inline constexpr std::size_t text = 512;
 inline constexpr unsigned smallest_block_log2 = 16;
 inline constexpr unsigned largest_block_log2 = 24;
 inline constexpr std::uint64_t blocks_per_file = 1U << 20U;
-inline constexpr std::size_t inline_content = 1U << 16U;   // a file up to this size travels with its offer
+inline constexpr std::size_t inline_content = 1U << 16U;      // a file up to this size travels with its offer
 inline constexpr std::uint64_t preferred_blocks = 1U << 14U;  // a sender takes larger blocks to stay below this
 inline constexpr unsigned preferred_block_log2 = 22;          // and past this block size takes more blocks instead
 inline constexpr unsigned stream_block_log2 = 20;
@@ -37,8 +37,9 @@ inline constexpr std::uint32_t window = 1024;
 inline constexpr std::uint32_t open_files = 16;
 inline constexpr std::uint32_t largest_window = 65'536;
 inline constexpr std::uint32_t largest_open_files = 1024;
-inline constexpr std::size_t unstored_bytes = 512U << 10U;   // received and not yet stored, besides the batch being stored
-inline constexpr std::size_t unsent_answers = 256U << 10U;   // answers for a sender that does not read
+inline constexpr std::size_t unstored_bytes = 512U
+                                              << 10U;  // received and not yet stored, besides the batch being stored
+inline constexpr std::size_t unsent_answers = 256U << 10U;  // answers for a sender that does not read
 inline constexpr unsigned failed_digests_per_block = 3;
 inline constexpr std::size_t progress_quantum = 16U << 10U;  // bytes of one frame that count as progress
 

@@ -1,4 +1,5 @@
-// The receiver's side of one native connection: reads frames, carries jobs to the pool, writes answers, and watches that things move.
+// The receiver's side of one native connection: reads frames, carries jobs to the pool, writes answers, and watches
+// that things move.
 #pragma once
 
 #include <chrono>
@@ -19,13 +20,15 @@ namespace tcptools::transfer {
 
 class native_receiver {
  public:
-  // Called once HELLO was said, before anything is stored: makes sure that no other connection of that session is at work.
+  // Called once HELLO was said, before anything is stored: makes sure that no other connection of that session is at
+  // work.
   using admission = std::function<net::awaitable<void>(session_id)>;
 
   // All outlive the receiver.
   native_receiver(net::stream& stream, receive_context& context, session_info& info, admission admit);
 
-  // Runs the connection to its end. What has arrived is stored when it returns, and no file is held any more. Success is BYE from both sides.
+  // Runs the connection to its end. What has arrived is stored when it returns, and no file is held any more. Success
+  // is BYE from both sides.
   [[nodiscard]] net::awaitable<result<void>> run(byte_view already_read);
 
   // Ends the connection soon, telling the sender why. What has arrived is stored.

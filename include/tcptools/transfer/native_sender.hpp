@@ -1,5 +1,5 @@
-// The sender's side of one native connection: offers what the queue has, reads and sends what the receiver lacks, and watches that
-// things move.
+// The sender's side of one native connection: offers what the queue has, reads and sends what the receiver lacks, and
+// watches that things move.
 #pragma once
 
 #include <chrono>
@@ -26,7 +26,8 @@ class native_sender {
   // All outlive the sender.
   native_sender(net::stream& stream, send_context& context, session_id session);
 
-  // Runs the connection to its end. What got no outcome is back in the queue when it returns. Success is BYE from both sides.
+  // Runs the connection to its end. What got no outcome is back in the queue when it returns. Success is BYE from both
+  // sides.
   [[nodiscard]] net::awaitable<result<void>> run();
 
   // Ends the connection soon, telling the receiver.

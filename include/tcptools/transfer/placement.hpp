@@ -1,4 +1,5 @@
-// The steps that all kinds of entries share on their way to their name: is there room, what is there already, metadata, the name itself.
+// The steps that all kinds of entries share on their way to their name: is there room, what is there already, metadata,
+// the name itself.
 #pragma once
 
 #include <sys/stat.h>
@@ -25,8 +26,8 @@ struct older_version {
 // Fails with errc::storage_full if fewer than min_free bytes would be left after `more` bytes.
 [[nodiscard]] result<void> check_room(const store_place& place, std::uint64_t more);
 
-// Nothing where there is none. Fails with errc::conflict if a directory has the name, or with the policy `refuse` something else than a
-// regular file of size `needed` (any size where nothing is needed).
+// Nothing where there is none. Fails with errc::conflict if a directory has the name, or with the policy `refuse`
+// something else than a regular file of size `needed` (any size where nothing is needed).
 [[nodiscard]] result<std::optional<older_version>> find_older(const store_place& place, const entry& item);
 
 // Mode and time of an open file, unless they are right already.
@@ -80,7 +81,8 @@ class parents {
 };
 
 // Gives a file of .tcpsend its name, as the policy has it; the name it got.
-[[nodiscard]] result<std::string> give_name(const store_place& place, const std::string& unfinished, int parent, const std::string& path);
+[[nodiscard]] result<std::string> give_name(const store_place& place, const std::string& unfinished, int parent,
+                                            const std::string& path);
 
 // Removes the temporary files of receivers that are gone.
 void remove_orphans(const store_place& place);

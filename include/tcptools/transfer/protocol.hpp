@@ -1,5 +1,5 @@
-// The native protocol's words: frames as types, their encoder and their decoder. docs/protocol.md is the specification; names,
-// order and limits follow it line by line. Nothing here reads, writes, waits or decides.
+// The native protocol's words: frames as types, their encoder and their decoder. docs/protocol.md is the specification;
+// names, order and limits follow it line by line. Nothing here reads, writes, waits or decides.
 #pragma once
 
 #include <array>
@@ -164,15 +164,15 @@ struct unknown {};
 
 }  // namespace frames
 
-using frame = std::variant<frames::hello, frames::offer, frames::block, frames::hole, frames::keep, frames::finish, frames::cancel,
-                           frames::bye, frames::error, frames::welcome, frames::accept, frames::have, frames::need,
-                           frames::delivered, frames::refuse, frames::progress, frames::unknown>;
+using frame = std::variant<frames::hello, frames::offer, frames::block, frames::hole, frames::keep, frames::finish,
+                           frames::cancel, frames::bye, frames::error, frames::welcome, frames::accept, frames::have,
+                           frames::need, frames::delivered, frames::refuse, frames::progress, frames::unknown>;
 
 inline constexpr std::size_t frame_header_size = 8;
 inline constexpr std::size_t block_header_size = frame_header_size + 4 + 8 + 16;
 
-// Appends one frame. Texts longer than limits::text are cut between code points. Preconditions: what the specification says of the
-// fields (paths, counts and sizes in range).
+// Appends one frame. Texts longer than limits::text are cut between code points. Preconditions: what the specification
+// says of the fields (paths, counts and sizes in range).
 void encode(const frame& value, byte_buffer& out);
 
 // Everything of a BLOCK frame that precedes its data.
@@ -186,8 +186,8 @@ struct decoded {
   std::size_t size = 0;        // bytes of the frame, header included, as far as is known
 };
 
-// Fails with errc::protocol_violation as soon as the bytes at hand cannot become a valid frame; allocates nothing but what the
-// bytes at hand already fill. The frame's views point into `in`.
+// Fails with errc::protocol_violation as soon as the bytes at hand cannot become a valid frame; allocates nothing but
+// what the bytes at hand already fill. The frame's views point into `in`.
 [[nodiscard]] result<decoded> decode(byte_view in);
 
 }  // namespace tcptools::transfer

@@ -20,8 +20,8 @@ struct session_info {
   std::string peer;          // "127.0.0.1:4711"
   language speaks = language::native;
   std::chrono::steady_clock::time_point started;
-  std::uint64_t delivered = 0;      // entries, unchanged ones included
-  std::uint64_t failed = 0;         // entries
+  std::uint64_t delivered = 0;       // entries, unchanged ones included
+  std::uint64_t failed = 0;          // entries
   std::uint64_t bytes_received = 0;  // from the network
 };
 

@@ -8,14 +8,15 @@
 
 namespace tcptools::transfer {
 
-// Waits grow from 250 ms by factor two to 10 s, each shortened by up to half at random so that many senders do not return together.
+// Waits grow from 250 ms by factor two to 10 s, each shortened by up to half at random so that many senders do not
+// return together.
 class retry_policy {
  public:
   using clock = std::chrono::steady_clock;
   using duration = std::chrono::milliseconds;
 
   struct settings {
-    duration for_first{0};       // how long the first connection is tried for; 0: one attempt
+    duration for_first{0};      // how long the first connection is tried for; 0: one attempt
     duration for_lost{30'000};  // how long a lost connection is tried for, from its loss
   };
 

@@ -19,8 +19,8 @@ struct send_settings {
   std::uint16_t port = 0;
   std::chrono::milliseconds connect_timeout{10'000};  // per address
   std::chrono::milliseconds idle_timeout{30'000};
-  std::chrono::milliseconds retry_for{0};             // how long the first connection is tried for
-  std::chrono::milliseconds resume_for{30'000};       // how long a lost connection is tried for
+  std::chrono::milliseconds retry_for{0};        // how long the first connection is tried for
+  std::chrono::milliseconds resume_for{30'000};  // how long a lost connection is tried for
   std::optional<std::uint64_t> bytes_per_second;
   bool remove_source = false;
 };
@@ -44,7 +44,8 @@ class send_observer {
   virtual void on_trouble(const source_trouble& trouble) = 0;
 };
 
-// What is still to be offered: first what an earlier connection left without an outcome, then what the source has not told yet.
+// What is still to be offered: first what an earlier connection left without an outcome, then what the source has not
+// told yet.
 class send_queue {
  public:
   explicit send_queue(source& from) noexcept : source_{from} {}

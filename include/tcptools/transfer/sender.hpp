@@ -1,4 +1,5 @@
-// One sending run with the native protocol: connects, sends all that the queue has, and connects again when a connection is lost.
+// One sending run with the native protocol: connects, sends all that the queue has, and connects again when a
+// connection is lost.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Where received entries go: the receiver's side of the operating system, behind an interface with an in-memory fake for tests.
-// disk_store is the real one. All functions block; sessions call them on the worker pool.
+// Where received entries go: the receiver's side of the operating system, behind an interface with an in-memory fake
+// for tests. disk_store is the real one. All functions block; sessions call them on the worker pool.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ struct placed {
   bool unchanged = false;  // an identical file was there: only mode and time were set
 };
 
-// A file or stream on its way in. Used by one job at a time. Its destructor keeps what a later transfer can resume (nothing, of a
-// stream) and lets go of the lock.
+// A file or stream on its way in. Used by one job at a time. Its destructor keeps what a later transfer can resume
+// (nothing, of a stream) and lets go of the lock.
 class incoming {
  public:
   incoming() = default;
@@ -34,27 +34,27 @@ class incoming {
   // How many blocks, counted from the first, claim() can be asked about. 0 for a stream.
   [[nodiscard]] virtual std::uint64_t checked() const = 0;
 
-  // Every block's claim comes from an older version of the file, which has the offered size: if all blocks are to be kept,
-  // adopt() is enough.
+  // Every block's claim comes from an older version of the file, which has the offered size: if all blocks are to be
+  // kept, adopt() is enough.
   [[nodiscard]] virtual bool adoptable() const = 0;
 
-  // The digest of what is there for a block: as the journal of an interrupted transfer has it (unread, keep() verifies it), or
-  // computed from the older version. Nothing where there is nothing usable.
-  // Precondition: index < checked().
+  // The digest of what is there for a block: as the journal of an interrupted transfer has it (unread, keep() verifies
+  // it), or computed from the older version. Nothing where there is nothing usable. Precondition: index < checked().
   [[nodiscard]] virtual result<std::optional<digest>> claim(std::uint64_t index) = 0;
 
-  // Makes a block part of the new content as it was claimed: read, verified, and copied if it comes from the older version.
-  // False: it is no longer what was claimed; the block counts as missing.
+  // Makes a block part of the new content as it was claimed: read, verified, and copied if it comes from the older
+  // version. False: it is no longer what was claimed; the block counts as missing.
   [[nodiscard]] virtual result<bool> keep(std::uint64_t index, const digest& claimed) = 0;
 
-  // The content of a block. Fails with errc::verify_failed, and writes nothing, if it is not what `expected` says. A stream's last
-  // block may be written again, longer.
+  // The content of a block. Fails with errc::verify_failed, and writes nothing, if it is not what `expected` says. A
+  // stream's last block may be written again, longer.
   [[nodiscard]] virtual result<void> write(std::uint64_t index, byte_view content, const digest& expected) = 0;
 
   // `count` blocks from `first` are zero bytes; stored as holes where the file system has them.
   [[nodiscard]] virtual result<void> write_hole(std::uint64_t first, std::uint64_t count) = 0;
 
-  // What was written so far is known to a later resumption even if this process dies now. Cheap; called after every batch.
+  // What was written so far is known to a later resumption even if this process dies now. Cheap; called after every
+  // batch.
   [[nodiscard]] virtual result<void> checkpoint() = 0;
 
   // Metadata, durability and the name, in this order. Precondition: every block of `size` bytes was written or kept.
@@ -81,8 +81,8 @@ class store {
   store& operator=(const store&) = delete;
   virtual ~store() = default;
 
-  // Preconditions for all: the entry's path passed check_path(). Errors are those a sender is told: busy (another transfer of the
-  // same path holds the lock), conflict, too_large, name_rejected, storage_*.
+  // Preconditions for all: the entry's path passed check_path(). Errors are those a sender is told: busy (another
+  // transfer of the same path holds the lock), conflict, too_large, name_rejected, storage_*.
 
   // For kinds file (not empty) and stream.
   [[nodiscard]] virtual result<std::unique_ptr<incoming>> open(const entry& item) = 0;

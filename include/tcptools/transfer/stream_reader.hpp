@@ -32,8 +32,8 @@ class stream_reader {
   // Precondition: block_size > 0.
   stream_reader(source& from, source_item item, std::size_t block_size);
 
-  // Reads until a block is full, the input ends, or `patience` is over. A block that is not full is handed out only if the last one
-  // was longer ago than `flush_after`.
+  // Reads until a block is full, the input ends, or `patience` is over. A block that is not full is handed out only if
+  // the last one was longer ago than `flush_after`.
   [[nodiscard]] result<step> read(std::chrono::milliseconds patience, std::chrono::milliseconds flush_after);
 
  private:

@@ -5,9 +5,9 @@
 
 namespace tcptools::transfer {
 
-// A file's last fsync waits for everything that is still in memory, and nothing shows that it moves meanwhile. So the data is sent on
-// its way every so many bytes, and the window before must have arrived: the sync at the end is short, and a slow disk shows as a slow
-// transfer from the start.
+// A file's last fsync waits for everything that is still in memory, and nothing shows that it moves meanwhile. So the
+// data is sent on its way every so many bytes, and the window before must have arrived: the sync at the end is short,
+// and a slow disk shows as a slow transfer from the start.
 class written_window {
  public:
   explicit written_window(bool enabled) noexcept : enabled_{enabled} {}

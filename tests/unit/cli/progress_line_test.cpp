@@ -12,7 +12,8 @@ progress_state half_way() { return {"photos/holiday/beach.jpg", 512U << 20U, 1U 
 
 TEST_CASE("a progress line never takes more columns than it has", "[cli]") {
   progress_state state = half_way();
-  for (const char* name : {"", "a", "photos/holiday/beach.jpg", "写真/海/とても長い名前のファイル.jpg", "e\xCC\x81t\xC3\xA9"}) {
+  for (const char* name :
+       {"", "a", "photos/holiday/beach.jpg", "写真/海/とても長い名前のファイル.jpg", "e\xCC\x81t\xC3\xA9"}) {
     state.name = name;
     for (std::size_t width = 0; width <= 220; ++width) {
       INFO("name " << name << ", width " << width);

@@ -247,9 +247,7 @@ TEST_CASE("what is no longer as it was told is asked for") {
   CHECK(talk.damaged(2) == "NEED 7 2+1");
   CHECK(talk.block(2) == "write 7 2");
   SECTION("and delivered in the end") { CHECK(talk.written(2) == "commit 7 131172"); }
-  SECTION("or not, if it fails too often") {
-    CHECK(talk.damaged(2) == "refused 8");
-  }
+  SECTION("or not, if it fails too often") { CHECK(talk.damaged(2) == "refused 8"); }
 }
 
 TEST_CASE("claims and copies are asked for in slices") {
@@ -284,9 +282,7 @@ TEST_CASE("an older version that is the same is adopted") {
     CHECK(talk.finish() == "adopt 7");
     CHECK(talk.file.committing());
   }
-  SECTION("and not with another one") {
-    CHECK(talk.finish(three_blocks, digest{}) == "refused 8, discarded");
-  }
+  SECTION("and not with another one") { CHECK(talk.finish(three_blocks, digest{}) == "refused 8, discarded"); }
 }
 
 TEST_CASE("an older version that differs somewhere is copied where it does not") {
@@ -399,9 +395,7 @@ TEST_CASE("storage that fails ends the entry with its reason") {
   CHECK(talk.block(2) == "write 7 2");
   SECTION("writing") { CHECK(talk.written(2, error{errc::storage_full}) == "refused 9"); }
   SECTION("copying") { CHECK(talk.kept(0, error{errc::storage_failed}) == "refused 11"); }
-  SECTION("a hole") {
-    CHECK(talk.written_hole(1, 1, error{errc::storage_read_only}) == "refused 10");
-  }
+  SECTION("a hole") { CHECK(talk.written_hole(1, 1, error{errc::storage_read_only}) == "refused 10"); }
 }
 
 TEST_CASE("frames that the state does not allow") {

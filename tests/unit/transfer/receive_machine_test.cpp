@@ -70,7 +70,8 @@ class script {
   [[nodiscard]] std::string outcomes() {
     std::string line;
     for (const receive_outcome& one : machine.take_outcomes()) {
-      const std::string how = one.outcome ? "ok" : std::to_string(static_cast<unsigned>(to_wire(one.outcome.error().code())));
+      const std::string how =
+          one.outcome ? "ok" : std::to_string(static_cast<unsigned>(to_wire(one.outcome.error().code())));
       line += (line.empty() ? "" : ", ") + one.item.path + ": " + how;
     }
     return line;
@@ -117,15 +118,17 @@ TEST_CASE("versions") {
 }
 
 TEST_CASE("nothing comes before HELLO") {
-  const frame first = GENERATE(frame{frames::bye{}}, frame{frames::unknown{}}, frame{a_link(1, "a")}, frame{frames::block{1, 0, {}, {}}},
-                               frame{frames::cancel{1, wire_code::cancelled, {}}}, frame{frames::welcome{}});
+  const frame first = GENERATE(frame{frames::bye{}}, frame{frames::unknown{}}, frame{a_link(1, "a")},
+                               frame{frames::block{1, 0, {}, {}}}, frame{frames::cancel{1, wire_code::cancelled, {}}},
+                               frame{frames::welcome{}});
   script talk;
   CHECK(talk.breaks_rules(first));
 }
 
 TEST_CASE("what only a receiver says") {
-  const frame wrong = GENERATE(frame{frames::welcome{}}, frame{frames::accept{}}, frame{frames::have{}}, frame{frames::need{}},
-                               frame{frames::delivered{}}, frame{frames::refuse{}}, frame{frames::progress{}});
+  const frame wrong =
+      GENERATE(frame{frames::welcome{}}, frame{frames::accept{}}, frame{frames::have{}}, frame{frames::need{}},
+               frame{frames::delivered{}}, frame{frames::refuse{}}, frame{frames::progress{}});
   auto talk = script::begun();
   CHECK(talk.breaks_rules(wrong));
 }
@@ -518,7 +521,10 @@ TEST_CASE("what is refused with its offer takes no room") {
 
 TEST_CASE("every kind of path is judged") {
   auto talk = script::begun();
-  talk.hear(inlined(1, "/a", little)).hear(promised(2, "../a", little)).hear(a_link(3, ".tcpsend/l")).hear(directory(4, ".."));
+  talk.hear(inlined(1, "/a", little))
+      .hear(promised(2, "../a", little))
+      .hear(a_link(3, ".tcpsend/l"))
+      .hear(directory(4, ".."));
   CHECK(talk.answers() == "REFUSE 1 code 5, REFUSE 2 code 5, REFUSE 3 code 5, REFUSE 4 code 5");
   CHECK(talk.jobs().empty());
 }
@@ -536,7 +542,10 @@ TEST_CASE("BYE is answered after the last outcome") {
     CHECK(talk.answers().empty());
     CHECK_FALSE(talk.machine.finished());
     CHECK(talk.stored(2, "b").answers() == "DELIVERED 2");
-    talk.opened(1).hear(block_frame(1, 0, little)).hear(finish_frame(1, {little.begin(), little.end()})).written(1, 0, 5);
+    talk.opened(1)
+        .hear(block_frame(1, 0, little))
+        .hear(finish_frame(1, {little.begin(), little.end()}))
+        .written(1, 0, 5);
     CHECK(talk.answers() == "ACCEPT 1 checked 0");
     CHECK(talk.stored(1, "a").answers() == "DELIVERED 1, BYE");
     CHECK(talk.machine.finished());
@@ -649,7 +658,8 @@ TEST_CASE("PROGRESS tells of work that the sender cannot see, where there is som
   (void)talk.jobs();
   talk.machine.on_tick();
   talk.opened(1, 2);
-  talk.answer(job_results::claimed{1, 0, std::vector<std::optional<digest>>{digest_of(block_of(large, 0)), std::nullopt}});
+  talk.answer(
+      job_results::claimed{1, 0, std::vector<std::optional<digest>>{digest_of(block_of(large, 0)), std::nullopt}});
   talk.hear(frames::keep{1, {0, 1}}).hear(block_frame(1, 1, block_of(large, 1)));
   (void)talk.answers();
   talk.written(1, 1, 100).machine.on_tick();

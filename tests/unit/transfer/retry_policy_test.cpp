@@ -19,7 +19,8 @@ TEST_CASE("a first connection that fails is not tried again unless asked for", "
 }
 
 TEST_CASE("what the other side refused is never tried again", "[transfer]") {
-  for (const errc code : {errc::refused, errc::storage_full, errc::conflict, errc::verify_failed, errc::source_changed, errc::usage}) {
+  for (const errc code :
+       {errc::refused, errc::storage_full, errc::conflict, errc::verify_failed, errc::source_changed, errc::usage}) {
     retry_policy policy{{1h, 1h}};
     policy.on_connected();
     CHECK_FALSE(policy.after(error{code}, start, 0.0));

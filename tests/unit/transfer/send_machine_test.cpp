@@ -138,8 +138,9 @@ TEST_CASE("WELCOME") {
 }
 
 TEST_CASE("what only a sender says") {
-  const frame wrong = GENERATE(frame{frames::hello{}}, frame{frames::offer{}}, frame{frames::block{}}, frame{frames::hole{}},
-                               frame{frames::keep{}}, frame{frames::finish{}}, frame{frames::cancel{}});
+  const frame wrong =
+      GENERATE(frame{frames::hello{}}, frame{frames::offer{}}, frame{frames::block{}}, frame{frames::hole{}},
+               frame{frames::keep{}}, frame{frames::finish{}}, frame{frames::cancel{}});
   auto talk = script::begun();
   CHECK(talk.breaks_rules(wrong));
 }
@@ -344,7 +345,9 @@ TEST_CASE("a file the receiver has nothing of") {
     talk.machine.on_checked(1, error{errc::source_changed});
     CHECK(talk.frames() == "CANCEL 1 code 14");
     CHECK(talk.outcomes() == "large: 14");
-    talk.hear(frames::need{1, {0, 1}}).hear(frames::delivered{1, false, {}}).hear(frames::refuse{1, wire_code::busy, {}});
+    talk.hear(frames::need{1, {0, 1}})
+        .hear(frames::delivered{1, false, {}})
+        .hear(frames::refuse{1, wire_code::busy, {}});
     CHECK(talk.outcomes().empty());
   }
   SECTION("may be refused while it is checked") {

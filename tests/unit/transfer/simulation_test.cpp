@@ -1,5 +1,5 @@
-// Whole sending runs, machine against machine: whatever order things happen in and whatever goes wrong, every entry has one
-// outcome, and what was delivered is what was sent.
+// Whole sending runs, machine against machine: whatever order things happen in and whatever goes wrong, every entry has
+// one outcome, and what was delivered is what was sent.
 #include "support/simulation.hpp"
 
 #include <algorithm>
@@ -31,7 +31,9 @@ struct world {
     store.place(path, what);
     before.emplace(path, std::move(what));
   }
-  void place(const std::string& path, byte_buffer content) { place(path, {entry_kind::file, std::move(content), 0600, {}, {}}); }
+  void place(const std::string& path, byte_buffer content) {
+    place(path, {entry_kind::file, std::move(content), 0600, {}, {}});
+  }
 
   [[nodiscard]] memory_entry expected(std::size_t token) const {
     const entry& item = source.item(token);
@@ -66,9 +68,13 @@ void check(const world& the, const simulation& run) {
       std::ranges::count_if(run.outcomes(), [](const auto& all) { return !all.empty() && !all.front().outcome; }));
 }
 
-[[nodiscard]] bool delivered(const simulation& run, std::size_t token) { return run.outcomes()[token].front().outcome.has_value(); }
+[[nodiscard]] bool delivered(const simulation& run, std::size_t token) {
+  return run.outcomes()[token].front().outcome.has_value();
+}
 
-[[nodiscard]] errc reason(const simulation& run, std::size_t token) { return run.outcomes()[token].front().outcome.error().code(); }
+[[nodiscard]] errc reason(const simulation& run, std::size_t token) {
+  return run.outcomes()[token].front().outcome.error().code();
+}
 
 const byte_buffer material = noise(8 * smallest_block, 42);
 
@@ -179,11 +185,13 @@ TEST_CASE("simulated runs end well whatever happens when") {
     what.kept_blocks_spoil = luck.one_in(8);
     if (luck.one_in(5)) what.changed_source = luck.below(the.source.size());
     const bool storage_fails = luck.one_in(6);
-    if (storage_fails) the.store.fail_operation(1 + luck.below(30), luck.one_in(2) ? errc::storage_full : errc::storage_failed);
+    if (storage_fails)
+      the.store.fail_operation(1 + luck.below(30), luck.one_in(2) ? errc::storage_full : errc::storage_failed);
     const bool damage = luck.one_in(4);
     if (damage) the.store.damage_write(1 + luck.below(10));
     receive_machine::settings settings;
-    if (luck.one_in(4)) settings = {static_cast<std::uint32_t>(1 + luck.below(3)), static_cast<std::uint32_t>(1 + luck.below(2)), 0};
+    if (luck.one_in(4))
+      settings = {static_cast<std::uint32_t>(1 + luck.below(3)), static_cast<std::uint32_t>(1 + luck.below(2)), 0};
 
     simulation run{the.source, the.store, seed, what};
     run.run(settings);
@@ -199,11 +207,21 @@ TEST_CASE("simulated runs end well whatever happens when") {
       const bool is_stream = the.source.item(token).kind == entry_kind::stream;
       CAPTURE(the.source.item(token).path, reason(run, token));
       switch (reason(run, token)) {
-        case errc::conflict: REQUIRE(in_the_way); break;
-        case errc::source_changed: REQUIRE(the.source.changed(token)); break;
-        case errc::connection_lost: REQUIRE((is_stream && run.connections() > 1)); break;
-        case errc::verify_failed: REQUIRE(damage); break;
-        default: REQUIRE(storage_fails); break;
+        case errc::conflict:
+          REQUIRE(in_the_way);
+          break;
+        case errc::source_changed:
+          REQUIRE(the.source.changed(token));
+          break;
+        case errc::connection_lost:
+          REQUIRE((is_stream && run.connections() > 1));
+          break;
+        case errc::verify_failed:
+          REQUIRE(damage);
+          break;
+        default:
+          REQUIRE(storage_fails);
+          break;
       }
     }
   }
@@ -218,7 +236,8 @@ TEST_CASE("a simulated run that is cut after every byte is finished by the next 
     check(the, run);
     for (std::size_t token = 0; token < the.source.size(); ++token) {
       const bool lost = !delivered(run, token);
-      REQUIRE((!lost || (the.source.item(token).kind == entry_kind::stream && reason(run, token) == errc::connection_lost)));
+      REQUIRE((!lost ||
+               (the.source.item(token).kind == entry_kind::stream && reason(run, token) == errc::connection_lost)));
     }
     return std::pair{run.words(), run.answers()};
   };
@@ -273,8 +292,8 @@ TEST_CASE("a simulated run in which any one bit is flipped delivers nothing that
     what.flipped = flip;
     simulation run{the.source, the.store, 3, what};
     run.run();
-    // A flip in a path, a mode or a time makes another offer that is as good. So it is content that is compared: what was
-    // delivered is there, under whatever name, and nothing is there that is neither sent nor older.
+    // A flip in a path, a mode or a time makes another offer that is as good. So it is content that is compared: what
+    // was delivered is there, under whatever name, and nothing is there that is neither sent nor older.
     const auto entries = the.store.entries();
     const auto holds = [&](const byte_buffer& content) {
       return std::ranges::any_of(entries, [&](const auto& one) { return one.second.content == content; });
@@ -287,7 +306,8 @@ TEST_CASE("a simulated run in which any one bit is flipped delivers nothing that
     for (const auto& [path, found] : entries) {
       CAPTURE(path);
       bool known = false;
-      for (std::size_t token = 0; token < the.source.size(); ++token) known |= found.content == the.source.content(token);
+      for (std::size_t token = 0; token < the.source.size(); ++token)
+        known |= found.content == the.source.content(token);
       for (const auto& [old_path, older] : the.before) known |= found.content == older.content;
       REQUIRE(known);
     }
@@ -323,7 +343,8 @@ TEST_CASE("what is there already is not sent again, holes and all") {
   the.source.add(file_entry("plain", 0), noise(3 * smallest_block + 9, 1));
   the.source.add(file_entry("sparse", 0), noise(4 * smallest_block, 2), {{smallest_block, 3 * smallest_block}});
   for (int i = 0; i < 20; ++i) the.source.add(file_entry("small" + std::to_string(i), 0), noise(1000, 3));
-  for (std::size_t token = 0; token < the.source.size(); ++token) the.place(the.source.item(token).path, the.source.content(token));
+  for (std::size_t token = 0; token < the.source.size(); ++token)
+    the.place(the.source.item(token).path, the.source.content(token));
   simulation run{the.source, the.store, GENERATE(1U, 2U, 3U, 4U)};
   run.run();
   check(the, run);
