@@ -1,7 +1,10 @@
 // Connections within this machine.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <asio/ip/tcp.hpp>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -51,20 +54,22 @@ class silent_listener {
     listening_.open(any_port.protocol());
     listening_.bind(any_port);
     listening_.listen(0);
-    for (std::error_code failure; !failure || queue_.size() < 2;) {
-      net::tcp_socket& next = queue_.emplace_back(executor);
-      next.open(any_port.protocol());
-      next.non_blocking(true);
-      failure.clear();
-      next.connect(listening_.local_endpoint(), failure);
-      if (queue_.size() == most_waiting) break;
-    }
+    for (std::size_t i = 0; i < enough_to_fill; ++i) begin_to_connect(queue_.emplace_back(executor));
   }
 
   [[nodiscard]] std::uint16_t port() const { return listening_.local_endpoint().port(); }
 
  private:
-  static constexpr std::size_t most_waiting = 8;
+  static constexpr std::size_t enough_to_fill = 8;
+
+  // The library's connect would wait for the answer, even on a socket that is not to block.
+  void begin_to_connect(net::tcp_socket& socket) {
+    const asio::ip::tcp::endpoint to = listening_.local_endpoint();
+    socket.open(to.protocol());
+    socket.native_non_blocking(true);
+    if (::connect(socket.native_handle(), to.data(), static_cast<socklen_t>(to.size())) == 0) return;
+    if (errno != EINPROGRESS) throw std::system_error{errno, std::system_category()};
+  }
 
   asio::basic_socket_acceptor<asio::ip::tcp, net::any_executor> listening_;
   std::vector<net::tcp_socket> queue_;

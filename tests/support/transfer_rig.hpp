@@ -77,10 +77,14 @@ class transfer_rig {
   }
 
   // Sends everything the source has, as the program does.
+  net::awaitable<result<void>> send(transfer::source& from, recording_send_observer& told) {
+    transfer::send_settings settings;
+    settings.port = listener->port();
+    return send(from, told, std::move(settings));
+  }
   net::awaitable<result<void>> send(transfer::source& from, recording_send_observer& told,
-                                    transfer::send_settings settings = {}) {
+                                    transfer::send_settings settings) {
     settings.host = "127.0.0.1";
-    if (settings.port == 0) settings.port = listener->port();
     transfer::send_queue queue{from};
     transfer::send_context sending{settings, queue, pool, told};
     transfer::sender sender{io.get_executor(), sending};

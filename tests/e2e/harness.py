@@ -1,0 +1,164 @@
+"""Runs the programs as a shell user does: in a directory of their own, with a deadline for everything."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+BIN_DIR = pathlib.Path(os.environ.get("TCPTOOLS_BIN_DIR", "build/dev")).resolve()
+TCPSEND = str(BIN_DIR / "tcpsend")
+PATIENCE = 60  # seconds, for what takes a moment unless something is wrong
+
+
+def until(condition, patience=PATIENCE, what="what was waited for"):
+    """Waits for condition() to become true, and returns its value."""
+    end = time.monotonic() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not happen within {patience} s")
+        time.sleep(0.005)
+
+
+def noise(size, seed=1):
+    """`size` bytes that do not repeat, the same for the same seed."""
+    import random
+
+    return random.Random(seed).randbytes(size)
+
+
+class Server:
+    """A `tcpsend serve` on a free port. Standard error is in .log(), standard output in .output()."""
+
+    def __init__(self, case, directory, *options, environment=None, wait=True, prefix=()):
+        self.files = pathlib.Path(tempfile.mkdtemp(dir=case.dir, prefix="server-"))
+        self.directory = pathlib.Path(directory)
+        port_file = self.files / "port"
+        command = [*prefix, TCPSEND, "serve", "--dir", str(directory)]
+        if "--port" not in options:
+            command += ["--port", "0"]
+        command += ["--port-file", str(port_file), *options]
+        with open(self.files / "log", "wb") as log, open(self.files / "output", "wb") as output:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=log, cwd=case.dir,
+                env={**os.environ, **(environment or {})})
+        self.port = None
+        case.addCleanup(self.kill)
+        if wait:
+            until(lambda: port_file.exists() or self.process.poll() is not None, what="listening")
+            if not port_file.exists():
+                raise AssertionError(f"serve ended with {self.process.returncode}: {self.log()}")
+            self.port = int(port_file.read_text())
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def log(self):
+        return (self.files / "log").read_text(errors="surrogateescape")
+
+    def output(self):
+        return (self.files / "output").read_text()
+
+    def events(self):
+        return [json.loads(line) for line in self.output().splitlines()]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, patience=PATIENCE):
+        return self.process.wait(patience)
+
+    def stop(self):
+        """Ends it the way an administrator does; returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+class Case(unittest.TestCase):
+    """A test in a temporary directory, self.dir; what it started is gone at its end."""
+
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="tcpsend-e2e-"))
+        self.addCleanup(self._remove)
+        self.into = self.dir / "into"
+        self.into.mkdir()
+
+    def _remove(self):
+        for folder, _, _ in os.walk(self.dir):
+            with contextlib.suppress(OSError):
+                os.chmod(folder, 0o700)
+        shutil.rmtree(self.dir)
+
+    def serve(self, *options, directory=None, **rest):
+        return Server(self, directory or self.into, *options, **rest)
+
+    def start(self, *arguments, **rest):
+        """Starts tcpsend with arguments, or prefix + tcpsend, e.g. start(..., prefix=["strace"]); a Popen."""
+        prefix = rest.pop("prefix", [])
+        rest.setdefault("stdin", subprocess.DEVNULL)
+        rest.setdefault("stdout", subprocess.PIPE)
+        rest.setdefault("stderr", subprocess.PIPE)
+        rest.setdefault("cwd", self.dir)
+        process = subprocess.Popen([*prefix, TCPSEND, *map(str, arguments)], **rest)
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+        self.addCleanup(end)
+        return process
+
+    def run_tcpsend(self, *arguments, input=None, patience=PATIENCE, **rest):
+        """Runs tcpsend to its end: .returncode, .stdout, .stderr (text)."""
+        process = self.start(*arguments, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL, **rest)
+        out, err = process.communicate(input, timeout=patience)
+        return subprocess.CompletedProcess(process.args, process.returncode, (out or b"").decode(errors="replace"),
+                                           (err or b"").decode(errors="replace"))
+
+    def send(self, server, *arguments, **rest):
+        """Sends to a server (or a port) on this machine."""
+        port = server.port if isinstance(server, Server) else server
+        return self.run_tcpsend("--host", "127.0.0.1", "--port", str(port), *arguments, **rest)
+
+    def write(self, name, content=b"", mode=0o644):
+        path = self.dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(mode)
+        return path
+
+    def delivered(self):
+        """What is visible in the destination: relative path to content (None for directories)."""
+        found = {}
+        for path in sorted(self.into.rglob("*")):
+            name = path.relative_to(self.into).as_posix()
+            if name.split("/")[0] == ".tcpsend":
+                continue
+            found[name] = None if path.is_dir() and not path.is_symlink() else path.read_bytes()
+        return found
+
+    def leftovers(self):
+        """The names of part files, journals and temporary files that the receiver keeps."""
+        kept = self.into / ".tcpsend"
+        return sorted(path.name for path in kept.rglob("*")) if kept.exists() else []
+
+    def assertOneLine(self, text):
+        self.assertEqual(text.count("\n"), 1, text)
+
+
+main = unittest.main
