@@ -181,15 +181,19 @@ void send_machine::no_more_offers() {
 }
 
 std::optional<send_task> send_machine::next(std::size_t most_bytes) {
-  std::optional<send_task> stream;
-  for (auto& [id, one] : live_) {
+  auto stream = live_.end();
+  for (auto at = live_.begin(); at != live_.end(); ++at) {
+    live_entry& one = at->second;
     if (one.file) {
-      if (const auto task = next_of_file(id, one, most_bytes)) return task;
-    } else if (one.stream_accepted && !one.read_whole && !stream) {
-      stream = tasks::read_stream{id};
+      if (const auto task = next_of_file(at->first, one, most_bytes)) return task;
+    } else if (one.stream_accepted && !one.read_whole && stream == live_.end()) {
+      stream = at;
     }
   }
-  return stream;  // last: its input may keep us waiting, and what could be sent meanwhile would be held back
+  // Streams last: their input may keep us waiting, and what could be sent meanwhile would be held back.
+  if (stream == live_.end()) return std::nullopt;
+  stream->second.item.consumed = true;
+  return tasks::read_stream{stream->first};
 }
 
 std::optional<send_task> send_machine::next_of_file(std::uint32_t id, live_entry& one, std::size_t most_bytes) {
@@ -237,14 +241,12 @@ void send_machine::on_checked(std::uint32_t id, const result<void>& unchanged) {
 void send_machine::on_stream_read(std::uint32_t id, std::uint64_t index, const digest& content) {
   live_entry* const one = find_live(id);
   if (one == nullptr) return;
-  one->item.consumed = true;
   one->stream_row.set(index, content);
 }
 
 void send_machine::on_stream_end(std::uint32_t id, std::uint64_t size) {
   live_entry* const one = find_live(id);
   if (one == nullptr) return;
-  one->item.consumed = true;
   one->read_whole = one->finished = true;
   const block_layout layout{size, one->item.what.item.block_log2};
   encode(frames::finish{id, size, one->stream_row.root(layout)}, frames_);

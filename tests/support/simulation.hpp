@@ -48,6 +48,8 @@ class simulation {
   // Bytes that arrived, over all connections.
   [[nodiscard]] std::uint64_t words() const noexcept { return all_words_; }
   [[nodiscard]] std::uint64_t answers() const noexcept { return all_answers_; }
+  // Bytes that had arrived at a receiver whose process died, and that it had not yet stored.
+  [[nodiscard]] std::uint64_t lost_bytes() const noexcept { return lost_bytes_; }
 
  private:
   enum class ending { done, lost };
@@ -75,6 +77,7 @@ class simulation {
   std::uint64_t answers_ = 0;
   std::uint64_t all_words_ = 0;
   std::uint64_t all_answers_ = 0;
+  std::uint64_t lost_bytes_ = 0;
 };
 
 inline void simulation::run(transfer::receive_machine::settings settings) {
@@ -136,7 +139,9 @@ inline simulation::ending simulation::run_connection(transfer::receive_machine::
   if (lost && !hazards_.flipped && sender.words.size() > 0 && dice_.one_in(2) && !is_cut_here()) {
     (void)receiver.receive(sender.words.take(dice_.up_to(sender.words.size())));
   }
-  receiver.end(dice_.one_in(2));
+  const bool process_lives = dice_.one_in(2);
+  if (!process_lives) lost_bytes_ += receiver.machine().waiting_bytes();
+  receiver.end(process_lives);
   std::vector<transfer::send_item> left = sender.end();
   queue_.insert(queue_.begin(), std::make_move_iterator(left.begin()), std::make_move_iterator(left.end()));
   for (transfer::send_outcome& one : sender.outcomes) outcomes_.at(one.what.token).push_back(std::move(one));

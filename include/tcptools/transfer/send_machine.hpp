@@ -21,7 +21,7 @@ namespace tcptools::transfer {
 struct send_item {
   source_item what;
   std::shared_ptr<known_digests> known;  // of open files
-  bool consumed = false;                 // a stream of which something was read: it cannot be offered again
+  bool consumed = false;                 // a stream that was begun to be read: it cannot be offered again
 };
 
 // How the receiver has what it has.

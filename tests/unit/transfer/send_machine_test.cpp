@@ -525,10 +525,11 @@ TEST_CASE("what has no outcome when the connection is lost is offered on the nex
   talk.offer(stream_entry("untouched"));
   talk.offer(stream_entry("begun"));
   talk.offer(directory_entry("d"));
-  talk.hear(frames::delivered{1, false, {}}).hear(frames::accept{2, 0}).hear(frames::accept{4, 0});
+  talk.hear(frames::delivered{1, false, {}}).hear(frames::accept{4, 0});
+  CHECK(talk.next() == "read stream 4");
+  talk.hear(frames::accept{2, 0});
   CHECK(talk.next(1) == "read 2 0+1");
   CHECK(talk.read_large(2, 0, 1) == 1);
-  talk.machine.on_stream_read(4, 0, digest{});
   CHECK(talk.outcomes() == "a: ok");
 
   std::vector<send_item> left = talk.machine.take_unfinished();
