@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -19,6 +20,9 @@ namespace tcptools::transfer {
 namespace {
 
 std::string shown(std::string_view path) { return "'" + visible(path) + "'"; }
+
+// Small files that are open at a time.
+constexpr std::size_t files_in_work = 64;
 
 // A small file on its way: identical to what is there, or written and waiting for its name.
 struct small_in_work {
@@ -52,24 +56,35 @@ result<small_in_work> prepare(const store_place& place, const small_file& file) 
   if (!made) return made.error();
   if (const result<void> written = write_at(made->get(), 0, file.content, item); !written) return written.error();
   if (const result<void> set = set_metadata(made->get(), item); !set) return set.error();
-  if (place.options.fsync && ::fsync(made->get()) != 0)
-    return storage_error(errno, "make " + shown(item.path) + " durable");
   work.file.emplace(std::move(*made));
   return work;
 }
 
 result<placed> finish(const store_place& place, const entry& item, small_in_work& work, parents& directories) {
-  if (work.identical) {
-    if (place.options.fsync && ::fsync(work.identical->fd.get()) != 0)
-      return storage_error(errno, "make " + shown(item.path) + " durable");
-    return placed{work.identical->path, true};
-  }
+  if (work.identical) return placed{work.identical->path, true};
   const result<int> parent = directories.open(item.path);
   if (!parent) return parent.error();
   const result<std::string> name = give_name(place, work.file->name(), *parent, item.path);
   if (!name) return name.error();
   work.file->release();
   return placed{*name, false};
+}
+
+// Everything is written before anything is made durable: one commit of the file system's own journal serves many files.
+void put_together(const store_place& place, std::span<const small_file> files, parents& directories,
+                  std::vector<result<placed>>& outcomes) {
+  std::vector<result<small_in_work>> works;
+  works.reserve(files.size());
+  for (const small_file& one : files) works.push_back(prepare(place, one));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!works[i]) continue;
+    const int fd = works[i]->identical ? works[i]->identical->fd.get() : works[i]->file->get();
+    if (const result<void> durable = make_durable(place, fd, *files[i].item); !durable) works[i] = durable.error();
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    outcomes.push_back(works[i] ? finish(place, *files[i].item, *works[i], directories)
+                                : result<placed>{works[i].error()});
+  }
 }
 
 }  // namespace
@@ -116,13 +131,14 @@ std::vector<result<placed>> disk_store::put(std::span<const small_file> files) {
   std::vector<result<placed>> outcomes;
   outcomes.reserve(files.size());
   parents directories{place_};
-  for (const small_file& one : files) {
-    if (!room) {
-      outcomes.emplace_back(room.error());
-      continue;
+  while (!files.empty()) {
+    const auto together = files.first(std::min(files.size(), files_in_work));
+    files = files.subspan(together.size());
+    if (room) {
+      put_together(place_, together, directories, outcomes);
+    } else {
+      outcomes.insert(outcomes.end(), together.size(), room.error());
     }
-    result<small_in_work> work = prepare(place_, one);
-    outcomes.push_back(work ? finish(place_, *one.item, *work, directories) : result<placed>{work.error()});
   }
   if (const result<void> durable = directories.sync(); !durable) {
     for (result<placed>& one : outcomes) {
@@ -138,8 +154,7 @@ result<std::optional<placed>> disk_store::find(const entry& item, const digest& 
   const bool may_be_equal = *older && std::cmp_equal((*older)->status.st_size, item.size);
   if (!may_be_equal || !has_content(**older, content_digest)) return std::optional<placed>{};
   if (const result<void> set = set_metadata((*older)->fd.get(), item); !set) return set.error();
-  if (place_.options.fsync && ::fsync((*older)->fd.get()) != 0)
-    return storage_error(errno, "make " + shown(item.path) + " durable");
+  if (const result<void> durable = make_durable(place_, (*older)->fd.get(), item); !durable) return durable.error();
   return std::optional{placed{(*older)->path, true}};
 }
 
@@ -153,8 +168,7 @@ result<placed> disk_store::make_directory(const entry& item) {
   const unique_fd directory = place_.root.open_file(item.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!directory) return storage_error(errno, "make the directory " + shown(item.path));
   if (const result<void> set = set_metadata(directory.get(), item); !set) return set.error();
-  if (place_.options.fsync && ::fsync(directory.get()) != 0)
-    return storage_error(errno, "make " + shown(item.path) + " durable");
+  if (const result<void> durable = make_durable(place_, directory.get(), item); !durable) return durable.error();
   if (const result<void> durable = directories.sync(); !durable) return durable.error();
   return placed{item.path, was_there};
 }

@@ -57,7 +57,10 @@ std::optional<decoded_journal> decode_journal(byte_view bytes) {
 
   while (in.remaining() >= journal_entry_size) {
     const byte_view record = in.bytes(journal_entry_size);
-    if (!has_check(record)) continue;
+    if (!has_check(record)) {
+      journal.intact = false;
+      continue;
+    }
     byte_reader fields{record};
     journal_entry entry;
     entry.what = static_cast<journal_entry::kind>(fields.u8());
@@ -68,6 +71,7 @@ std::optional<decoded_journal> decode_journal(byte_view bytes) {
     const bool known = entry.what == journal_entry::kind::block || entry.what == journal_entry::kind::hole;
     if (known && entry.first < limits::blocks_per_file) journal.entries.push_back(entry);
   }
+  if (in.remaining() > 0) journal.intact = false;
   return journal;
 }
 

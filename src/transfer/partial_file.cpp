@@ -79,7 +79,9 @@ result<void> partial_file::read_journal() {
     for (const journal_entry& one : found->entries) take(one);
   }
   resumable_ = journaled_count_ > 0;
-  // What is known is written anew, without what was damaged, torn or overtaken.
+  if (resumable_ && found->intact) return {};
+
+  // What is known is written anew, without what was damaged or torn.
   encode(header, unwritten_journal_);
   for (std::uint64_t index = 0; index < journaled_end_; ++index) {
     const std::optional<digest> claimed = journaled_.get(index);
@@ -202,8 +204,7 @@ result<placed> partial_file::commit(std::uint64_t size) {
   if (const result<void> opened = open_part(); !opened) return opened.error();
   if (::ftruncate(part_.get(), static_cast<off_t>(size)) != 0) return storage_error(errno, "write " + shown(item_));
   if (const result<void> set = set_metadata(part_.get(), item_); !set) return set.error();
-  if (place_.options.fsync && ::fsync(part_.get()) != 0)
-    return storage_error(errno, "make " + shown(item_) + " durable");
+  if (const result<void> durable = make_durable(place_, part_.get(), item_); !durable) return durable.error();
   parents directories{place_};
   const result<int> parent = directories.open(item_.path);
   if (!parent) return parent.error();
@@ -219,8 +220,7 @@ result<placed> partial_file::adopt() {
   const bool still_there = parent && is_file_of(older_->fd.get(), parent.get(), std::string{leaf_of(older_->path)});
   if (!still_there) return error{errc::busy, shown(item_) + " was replaced while it was compared"};
   if (const result<void> set = set_metadata(older_->fd.get(), item_); !set) return set.error();
-  if (place_.options.fsync && ::fsync(older_->fd.get()) != 0)
-    return storage_error(errno, "make " + shown(item_) + " durable");
+  if (const result<void> durable = make_durable(place_, older_->fd.get(), item_); !durable) return durable.error();
   remove_files();
   return placed{older_->path, true};
 }

@@ -82,6 +82,11 @@ result<void> set_metadata(int fd, const entry& item) {
   return {};
 }
 
+result<void> make_durable(const store_place& place, int fd, const entry& item) {
+  if (!place.options.fsync || ::fsync(fd) == 0) return {};
+  return storage_error(errno, "make " + shown(item.path) + " durable");
+}
+
 std::string temporary_name() {
   thread_local std::mt19937_64 random{std::random_device{}()};
   std::array<char, 17> digits{};

@@ -43,8 +43,7 @@ result<void> stream_file::write(std::uint64_t index, byte_view content, const di
 result<placed> stream_file::commit(std::uint64_t size) {
   if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0) return storage_error(errno, "write " + shown(item_));
   if (const result<void> set = set_metadata(file_.get(), item_); !set) return set.error();
-  if (place_.options.fsync && ::fsync(file_.get()) != 0)
-    return storage_error(errno, "make " + shown(item_) + " durable");
+  if (const result<void> durable = make_durable(place_, file_.get(), item_); !durable) return durable.error();
   parents directories{place_};
   const result<int> parent = directories.open(item_.path);
   if (!parent) return parent.error();

@@ -42,6 +42,7 @@ void encode(const journal_entry& entry, byte_buffer& out);
 struct decoded_journal {
   journal_header header;
   std::vector<journal_entry> entries;  // in the order they were written; damaged ones are left out
+  bool intact = true;                  // nothing was damaged, and the end is not torn
 };
 
 // Nothing if it does not begin with a whole header. A torn end is passed over.

@@ -33,6 +33,9 @@ struct older_version {
 // Mode and time of an open file, unless they are right already.
 [[nodiscard]] result<void> set_metadata(int fd, const entry& item);
 
+// fsync, unless the store is told not to.
+[[nodiscard]] result<void> make_durable(const store_place& place, int fd, const entry& item);
+
 // A file of .tcpsend that is removed unless it gets its name. Locked, so that nobody takes it for an orphan.
 class temporary_file {
  public:
