@@ -28,6 +28,8 @@ constexpr std::size_t files_in_work = 64;
 struct small_in_work {
   std::optional<older_version> identical;
   std::optional<temporary_file> file;
+
+  [[nodiscard]] int fd() const noexcept { return identical ? identical->fd.get() : file->get(); }
 };
 
 bool has_content(const older_version& older, const digest& content_digest) {
@@ -76,14 +78,13 @@ void put_together(const store_place& place, std::span<const small_file> files, p
   std::vector<result<small_in_work>> works;
   works.reserve(files.size());
   for (const small_file& one : files) works.push_back(prepare(place, one));
+  std::vector<result<void>> durable;
+  durable.reserve(files.size());
   for (std::size_t i = 0; i < files.size(); ++i) {
-    if (!works[i]) continue;
-    const int fd = works[i]->identical ? works[i]->identical->fd.get() : works[i]->file->get();
-    if (const result<void> durable = make_durable(place, fd, *files[i].item); !durable) works[i] = durable.error();
+    durable.push_back(works[i] ? make_durable(place, works[i]->fd(), *files[i].item) : works[i].error());
   }
   for (std::size_t i = 0; i < files.size(); ++i) {
-    outcomes.push_back(works[i] ? finish(place, *files[i].item, *works[i], directories)
-                                : result<placed>{works[i].error()});
+    outcomes.push_back(durable[i] ? finish(place, *files[i].item, *works[i], directories) : durable[i].error());
   }
 }
 
