@@ -20,11 +20,16 @@ enum class exit_code : int {
 };
 
 inline constexpr std::string_view exit_code_help =
-    "Exit codes: 0 delivered; 1 some files not delivered (each named on stderr); 2 usage; 3 could not connect, or "
-    "connection "
-    "lost beyond retries; 4 refused by the other side; 5 content not verified or source changed; 6 storage on the "
-    "other side; "
-    "7 timed out; 130, 143 ended by a signal.";
+    "Exit codes:\n"
+    "  0         delivered\n"
+    "  1         some files not delivered; each is named on standard error\n"
+    "  2         usage\n"
+    "  3         could not connect, or connection lost beyond retries\n"
+    "  4         refused by the other side\n"
+    "  5         content not verified, or source changed\n"
+    "  6         storage on the other side: full, read-only, failed\n"
+    "  7         timed out\n"
+    "  130, 143  ended by SIGINT, SIGTERM";
 
 [[nodiscard]] exit_code exit_code_for(errc code) noexcept;
 
