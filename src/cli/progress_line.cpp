@@ -104,7 +104,7 @@ std::string render_progress(const progress_state& state, std::size_t width) {
   }
   parts.push_back({format_size(state.bytes_per_second) + "/s", 1});
   if (state.bytes_total && state.bytes_per_second > 0 && *state.bytes_total > state.bytes_done) {
-    const std::uint64_t left = (*state.bytes_total - state.bytes_done) / state.bytes_per_second;
+    const std::uint64_t left = (*state.bytes_total - state.bytes_done) / state.bytes_per_second + 1;
     parts.push_back({"ETA " + format_duration(std::chrono::seconds{static_cast<std::int64_t>(left)}), 2});
   }
   if (state.files_total && *state.files_total != 1) {

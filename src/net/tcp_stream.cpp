@@ -1,6 +1,7 @@
 #include "tcptools/net/tcp_stream.hpp"
 
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -23,6 +24,9 @@ namespace {
 constexpr std::size_t pieces_per_call = 64;
 constexpr unsigned calls_per_turn = 16;
 
+// What the kernel holds before it is sent is lost with the connection, and late where something urgent follows it.
+constexpr int most_unsent = 512 << 10;
+
 peer_info describe_peer(const tcp_socket& socket) {
   std::error_code failure;
   const asio::ip::tcp::endpoint endpoint = socket.remote_endpoint(failure);
@@ -40,10 +44,11 @@ tcp_stream::tcp_stream(tcp_socket socket)
                                                                              std::error_code ignored;
                                                                              socket_.cancel(ignored);
                                                                            }} {
-  std::error_code ignored;  // neither is needed for a correct transfer
+  std::error_code ignored;  // none of these is needed for a correct transfer
   socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
   socket_.set_option(asio::socket_base::keep_alive{true}, ignored);
   socket_.native_non_blocking(true, ignored);
+  (void)::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent, sizeof most_unsent);
 }
 
 result<void> tcp_stream::check_usable() const {

@@ -30,7 +30,7 @@ std::string_view base_name(std::string_view path) noexcept {
 result<std::string> prefix_of(std::string into) {
   if (into.empty()) return into;
   while (into.size() > 1 && into.ends_with('/')) into.pop_back();
-  if (result<void> allowed = check_path(into); !allowed) return allowed.error();
+  if (result<void> allowed = check_path(into); !allowed) return error{errc::usage, allowed.error().text()};
   return into + '/';
 }
 
@@ -43,7 +43,7 @@ result<walk_root> root_of(const std::string& origin, const std::optional<std::st
   root.path += name ? std::string_view{*name} : base_name(origin);
   root.contents_only = root.path == prefix;
   if (name) {
-    if (result<void> allowed = check_path(root.path); !allowed) return allowed.error();
+    if (result<void> allowed = check_path(root.path); !allowed) return error{errc::usage, allowed.error().text()};
   } else if (root.contents_only && !prefix.empty()) {
     root.path.pop_back();
   }

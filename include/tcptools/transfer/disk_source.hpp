@@ -27,7 +27,7 @@ struct source_options {
 // The paths are looked at by next(), not before.
 class disk_source final : public source {
  public:
-  // Fails with errc::usage (also where two paths would become the same), errc::name_rejected (of `name` and `into`), or
+  // Fails with errc::usage (also where `name` or `into` is not allowed, or two paths would become the same), or
   // errc::source_unreadable (standard input is closed).
   [[nodiscard]] static result<std::unique_ptr<disk_source>> make(source_options options);
 

@@ -111,10 +111,10 @@ TEST_CASE("options that make no sense are refused") {
   CHECK(make_fails({.paths = {a, dir / "1"}, .name = "n", .into = {}, .excludes = {}}) == errc::usage);
   CHECK(make_fails({.paths = {a}, .name = {}, .into = {}, .excludes = {"/"}}) == errc::usage);
   CHECK(make_fails({.paths = {a, b}, .name = {}, .into = {}, .excludes = {}}) == errc::usage);
-  CHECK(make_fails({.paths = {a}, .name = "../n", .into = {}, .excludes = {}}) == errc::name_rejected);
-  CHECK(make_fails({.paths = {a}, .name = "", .into = {}, .excludes = {}}) == errc::name_rejected);
-  CHECK(make_fails({.paths = {a}, .name = {}, .into = "/abs", .excludes = {}}) == errc::name_rejected);
-  CHECK(make_fails({.paths = {a}, .name = {}, .into = "/", .excludes = {}}) == errc::name_rejected);
+  CHECK(make_fails({.paths = {a}, .name = "../n", .into = {}, .excludes = {}}) == errc::usage);
+  CHECK(make_fails({.paths = {a}, .name = "", .into = {}, .excludes = {}}) == errc::usage);
+  CHECK(make_fails({.paths = {a}, .name = {}, .into = "/abs", .excludes = {}}) == errc::usage);
+  CHECK(make_fails({.paths = {a}, .name = {}, .into = "/", .excludes = {}}) == errc::usage);
 }
 
 TEST_CASE("the same path twice counts once") {
