@@ -81,8 +81,8 @@ awaitable<void> task_group::join() {
 }
 
 awaitable<bool> task_group::join_until(clock::time_point until) {
-  while (!tasks_.empty() && clock::now() < until) (void)co_await ended_.wait_until(until);
-  co_return tasks_.empty();
+  while (size() > 0 && clock::now() < until) (void)co_await ended_.wait_until(until);
+  co_return size() == 0;
 }
 
 }  // namespace tcptools::net

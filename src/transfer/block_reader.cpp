@@ -12,8 +12,8 @@ constexpr std::size_t memory_kept = 6;
 }  // namespace
 
 frame_memory frame_memory_pool::take(std::size_t size) {
-  const auto free = std::find_if(kept_.begin(), kept_.end(),
-                                 [size](const kept& one) { return one.size == size && one.bytes.use_count() == 1; });
+  const auto free =
+      std::ranges::find_if(kept_, [size](const kept& one) { return one.size == size && one.bytes.use_count() == 1; });
   if (free != kept_.end()) return free->bytes;
   std::erase_if(kept_, [size](const kept& one) { return one.size != size; });
   frame_memory fresh{new std::byte[size]};
@@ -71,7 +71,7 @@ read_run block_reader::read(std::uint32_t id, const source_item& item, const blo
     if (run.end = (*file)->read(layout.offset(index), content); !run.end) return run;
     const digest content_digest = digest_of(content);
     const auto header = encode_block_header(id, index, content_digest, content.size());
-    std::copy(header.begin(), header.end(), at);
+    std::ranges::copy(header, at);
     run.pieces.emplace_back(read_block{index, content_digest, {at, block_header_size + content.size()}});
     at += block_header_size + content.size();
     ++index;

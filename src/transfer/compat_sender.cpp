@@ -25,6 +25,31 @@ double random_share() {
 // Its receivers know file names only.
 std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
+net::awaitable<result<void>> expect_go_ahead(net::stream& stream) {
+  std::string answer;
+  while (answer.size() < compat_go_ahead.size()) {
+    std::array<std::byte, compat_go_ahead.size() + 1> bytes{};
+    const result<std::size_t> got = co_await stream.read_some(bytes);
+    if (!got && got.error().code() == errc::end_of_stream)
+      co_return error{errc::refused, "the receiver closed the connection instead of saying ok"};
+    if (!got) co_return got.error();
+    answer += as_text(byte_view{bytes}.first(*got));
+  }
+  if (answer == compat_go_ahead) co_return result<void>{};
+  co_return error{errc::protocol_violation, "the receiver said '" + visible(answer) + "' instead of ok"};
+}
+
+// The receiver has the last word by closing; what it says before is of no meaning.
+net::awaitable<result<void>> await_close(net::stream& stream) {
+  for (;;) {
+    std::array<std::byte, 256> ignored{};
+    const result<std::size_t> got = co_await stream.read_some(ignored);
+    if (got) continue;
+    if (got.error().code() == errc::end_of_stream) co_return result<void>{};
+    co_return got.error();
+  }
+}
+
 }  // namespace
 
 compat_sender::compat_sender(net::any_executor executor, send_context& context)
@@ -116,27 +141,13 @@ net::awaitable<result<void>> compat_sender::exchange(net::stream& stream, const 
   co_return co_await await_close(stream);
 }
 
-net::awaitable<result<void>> compat_sender::expect_go_ahead(net::stream& stream) {
-  std::string answer;
-  while (answer.size() < compat_go_ahead.size()) {
-    std::array<std::byte, compat_go_ahead.size() + 1> bytes{};
-    const result<std::size_t> got = co_await stream.read_some(bytes);
-    if (!got && got.error().code() == errc::end_of_stream)
-      co_return error{errc::refused, "the receiver closed the connection instead of saying ok"};
-    if (!got) co_return got.error();
-    answer += as_text(byte_view{bytes}.first(*got));
-  }
-  if (answer == compat_go_ahead) co_return result<void>{};
-  co_return error{errc::protocol_violation, "the receiver said '" + visible(answer) + "' instead of ok"};
-}
-
 net::awaitable<result<void>> compat_sender::send_content(net::stream& stream, const source_item& what,
                                                          source_file& file) {
   byte_buffer piece(static_cast<std::size_t>(std::min<std::uint64_t>(what.item.size, piece_size)));
   for (std::uint64_t offset = 0; offset < what.item.size;) {
     const std::size_t limit = limiter_ ? limiter_->largest_piece() : piece.size();
     const auto length =
-        static_cast<std::size_t>(std::min<std::uint64_t>(what.item.size - offset, std::min(limit, piece.size())));
+        static_cast<std::size_t>(std::min<std::uint64_t>({what.item.size - offset, limit, piece.size()}));
     const std::span<std::byte> content = std::span{piece}.first(length);
     auto read = [&file, offset, content] { return file.read(offset, content); };
     if (const result<void> got = co_await net::offload(context_.pool, std::move(read)); !got) co_return got;
@@ -147,17 +158,6 @@ net::awaitable<result<void>> compat_sender::send_content(net::stream& stream, co
     offset += length;
   }
   co_return result<void>{};
-}
-
-// The receiver has the last word by closing; what it says before is of no meaning.
-net::awaitable<result<void>> compat_sender::await_close(net::stream& stream) {
-  for (;;) {
-    std::array<std::byte, 256> ignored{};
-    const result<std::size_t> got = co_await stream.read_some(ignored);
-    if (got) continue;
-    if (got.error().code() == errc::end_of_stream) co_return result<void>{};
-    co_return got.error();
-  }
 }
 
 }  // namespace tcptools::transfer

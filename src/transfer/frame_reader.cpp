@@ -14,7 +14,7 @@ constexpr std::size_t header_room = 64;
 
 frame_reader::frame_reader(net::stream& from, byte_view already_read)
     : from_{from}, slab_{std::make_shared<slab>(std::max(usual_slab, already_read.size()))}, end_{already_read.size()} {
-  std::copy(already_read.begin(), already_read.end(), slab_->bytes.get());
+  std::ranges::copy(already_read, slab_->bytes.get());
 }
 
 net::awaitable<result<received_frame>> frame_reader::next() {

@@ -67,7 +67,7 @@ std::optional<decoded_journal> decode_journal(byte_view bytes) {
     entry.first = fields.u64();
     entry.extent = fields.u64();
     const byte_view content_digest = fields.bytes(entry.content_digest.bytes.size());
-    std::copy(content_digest.begin(), content_digest.end(), entry.content_digest.bytes.begin());
+    std::ranges::copy(content_digest, entry.content_digest.bytes.begin());
     const bool known = entry.what == journal_entry::kind::block || entry.what == journal_entry::kind::hole;
     if (known && entry.first < limits::blocks_per_file) journal.entries.push_back(entry);
   }

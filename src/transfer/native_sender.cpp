@@ -72,9 +72,7 @@ void native_sender::stop(error why) {
   encode(frames::error{to_wire(why.code()), why.text()}, farewell);
   outbox_.clear();
   outbox_bytes_ = 0;
-  const byte_view view{farewell};
-  piece last{std::move(farewell), nullptr, {view}, view.size()};
-  push(std::move(last));
+  push(std::move(farewell));
   fail(std::move(why));
 }
 
@@ -166,6 +164,7 @@ std::size_t native_sender::count_small() const {
 
 net::awaitable<void> native_sender::offer_small(std::size_t count) {
   std::vector<send_item> items;
+  items.reserve(count);
   for (std::size_t i = 0; i < count; ++i) items.push_back(context_.queue.pop());
   auto read_all = [this, &items] {
     std::vector<read_small> contents;
@@ -238,10 +237,8 @@ net::awaitable<void> native_sender::perform(tasks::read_stream task) {
     stream_reader::step::block& block = *step->ready;
     machine_.on_stream_read(task.id, block.index, block.content_digest);
     context_.observer.on_content(what, block.grown);
-    piece out;
-    encode(frames::block{task.id, block.index, block.content_digest, block.content}, out.frames);
-    out.views.push_back(out.frames);
-    out.size = out.frames.size();
+    byte_buffer out;
+    encode(frames::block{task.id, block.index, block.content_digest, block.content}, out);
     push(std::move(out));
   }
   if (step->ended) machine_.on_stream_end(task.id, step->size);
@@ -363,12 +360,12 @@ net::awaitable<void> native_sender::watch() {
 }
 
 void native_sender::push_frames() {
-  piece one;
-  one.frames = machine_.take_frames();
-  if (one.frames.empty()) return;
-  one.views.push_back(one.frames);
-  one.size = one.frames.size();
-  push(std::move(one));
+  if (byte_buffer frames = machine_.take_frames(); !frames.empty()) push(std::move(frames));
+}
+
+void native_sender::push(byte_buffer frames) {
+  const byte_view all{frames};
+  push(piece{std::move(frames), nullptr, {all}, all.size()});
 }
 
 void native_sender::push(piece one) {

@@ -88,7 +88,7 @@ result<void> make_durable(const store_place& place, int fd, const entry& item) {
 }
 
 std::string temporary_name() {
-  thread_local std::mt19937_64 random{std::random_device{}()};
+  static thread_local std::mt19937_64 random{std::random_device{}()};
   std::array<char, 17> digits{};
   (void)std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(random()));
   return std::string{digits.data()} + std::string{temporary_suffix};
@@ -153,7 +153,7 @@ void remove_orphans(const store_place& place) {
   DIR* const names = copy ? ::fdopendir(copy.get()) : nullptr;
   if (names == nullptr) return;
   (void)copy.release();
-  while (const dirent* one = ::readdir(names)) {
+  while (const dirent* one = ::readdir(names)) {  // NOLINT(concurrency-mt-unsafe): no other thread has this DIR
     if (!std::string_view{one->d_name}.ends_with(temporary_suffix)) continue;
     const unique_fd fd{::openat(place.unfinished.get(), one->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
     if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) (void)::unlinkat(place.unfinished.get(), one->d_name, 0);

@@ -155,7 +155,7 @@ result<void> receive_machine::on_bye() {
 bool receive_machine::waits_for_sender() const noexcept {
   if (finished_ || has_jobs()) return false;
   if (live_.empty()) return true;
-  return std::any_of(live_.begin(), live_.end(), [](const auto& one) {
+  return std::ranges::any_of(live_, [](const auto& one) {
     if (const auto* file = std::get_if<receive_file>(&one.second)) return file->waits_for_sender();
     return std::get<simple>(one.second).now == simple::state::asked;
   });

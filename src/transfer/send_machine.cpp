@@ -254,6 +254,7 @@ void send_machine::on_stream_end(std::uint32_t id, std::uint64_t size) {
 
 std::vector<send_item> send_machine::take_unfinished() {
   std::vector<send_item> unfinished;
+  unfinished.reserve(live_.size());
   for (auto& [id, one] : live_) unfinished.push_back(std::move(one.item));
   live_.clear();
   return unfinished;

@@ -35,6 +35,11 @@ def noise(size, seed=1):
     return random.Random(seed).randbytes(size)
 
 
+def summary(done):
+    """The last line of what a finished `tcpsend --json` printed."""
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 class Server:
     """A `tcpsend serve` on a free port. Standard error is in .log(), standard output in .output()."""
 
@@ -134,6 +139,11 @@ class Case(unittest.TestCase):
         """Sends to a server (or a port) on this machine."""
         port = server.port if isinstance(server, Server) else server
         return self.run_tcpsend("--host", "127.0.0.1", "--port", str(port), *arguments, **rest)
+
+    def start_sending(self, server, *arguments, **rest):
+        """Starts sending to a server (or a port) on this machine; a Popen."""
+        port = server.port if isinstance(server, Server) else server
+        return self.start("--host", "127.0.0.1", "--port", port, *arguments, **rest)
 
     def write(self, name, content=b"", mode=0o644):
         path = self.dir / name

@@ -19,12 +19,12 @@ class paged_row {
  public:
   // A value that was never set is Value{}.
   [[nodiscard]] Value get(std::uint64_t index) const {
-    const std::size_t page = static_cast<std::size_t>(index / page_size);
+    const auto page = static_cast<std::size_t>(index / page_size);
     return page < pages_.size() && pages_[page] ? (*pages_[page])[index % page_size] : Value{};
   }
 
   void set(std::uint64_t index, const Value& value) {
-    const std::size_t page = static_cast<std::size_t>(index / page_size);
+    const auto page = static_cast<std::size_t>(index / page_size);
     if (page >= pages_.size()) pages_.resize(page + 1);
     if (!pages_[page]) pages_[page] = std::make_unique<page_type>();
     (*pages_[page])[index % page_size] = value;

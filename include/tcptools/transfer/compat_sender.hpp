@@ -33,10 +33,8 @@ class compat_sender {
                                                      source_file& file);
   [[nodiscard]] net::awaitable<result<void>> exchange(net::stream& stream, const source_item& what,
                                                       const std::string& header, source_file& file);
-  [[nodiscard]] net::awaitable<result<void>> expect_go_ahead(net::stream& stream);
   [[nodiscard]] net::awaitable<result<void>> send_content(net::stream& stream, const source_item& what,
                                                           source_file& file);
-  [[nodiscard]] net::awaitable<result<void>> await_close(net::stream& stream);
 
   net::any_executor executor_;
   send_context& context_;

@@ -68,6 +68,7 @@ class native_sender {
   [[nodiscard]] net::awaitable<std::invoke_result_t<Job>> on_source(Job job);
 
   void push_frames();
+  void push(byte_buffer frames);
   void push(piece one);
   void fail(error why);
   void wake_all();

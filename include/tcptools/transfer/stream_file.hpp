@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "tcptools/transfer/disk_store.hpp"
 #include "tcptools/transfer/placement.hpp"
@@ -25,8 +26,8 @@ class stream_file final : public incoming {
   void discard() override {}
 
  private:
-  stream_file(const store_place& place, const entry& item, temporary_file file)
-      : place_{place}, item_{item}, file_{std::move(file)}, window_{place.options.fsync} {}
+  stream_file(const store_place& place, entry item, temporary_file file)
+      : place_{place}, item_{std::move(item)}, file_{std::move(file)}, window_{place.options.fsync} {}
 
   const store_place& place_;
   entry item_;
