@@ -122,4 +122,6 @@ std::string visible(std::string_view text) {
   return out;
 }
 
+std::string in_quotes(std::string_view text) { return "'" + visible(text) + "'"; }
+
 }  // namespace tcptools

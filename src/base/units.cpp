@@ -55,7 +55,7 @@ std::string_view take_digits(std::string_view& text) noexcept {
 }
 
 error wrong(std::string_view text, std::string_view why) {
-  return error{errc::usage, "'" + visible(text) + "' " + std::string{why}};
+  return error{errc::usage, in_quotes(text) + " " + std::string{why}};
 }
 
 // NUMBER[.FRACTION] [SUFFIX] as a multiple of the suffix's factor, rounded down. `example` completes "is not".

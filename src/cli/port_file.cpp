@@ -20,7 +20,7 @@ result<port_file> port_file::write(const std::string& path, std::uint16_t port) 
   if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
     const int number = errno;
     (void)::unlink(temporary.c_str());
-    return error{errc::usage, "cannot write the port file '" + visible(path) + "': " + os_text(number)};
+    return error{errc::usage, "cannot write the port file " + in_quotes(path) + ": " + os_text(number)};
   }
   return port_file{path};
 }

@@ -9,7 +9,7 @@ namespace tcptools::net {
 namespace {
 
 error usage(std::string_view text, std::string_view what) {
-  return error{errc::usage, "'" + visible(text) + "' " + std::string{what}};
+  return error{errc::usage, in_quotes(text) + " " + std::string{what}};
 }
 
 // The address as it is meant: IPv4 where it is IPv4 in an IPv6 coat.

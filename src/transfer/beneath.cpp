@@ -56,7 +56,7 @@ std::string_view parent_of(std::string_view path) noexcept {
 result<beneath> beneath::open(const std::filesystem::path& directory, resolution how) {
   unique_fd root{::open(directory.c_str(), directory_flags)};
   if (!root)
-    return error{errc::usage, "cannot use the directory '" + visible(directory.string()) + "': " + os_text(errno)};
+    return error{errc::usage, "cannot use the directory " + in_quotes(directory.string()) + ": " + os_text(errno)};
   return beneath{std::move(root), how};
 }
 

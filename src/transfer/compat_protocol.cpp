@@ -77,7 +77,7 @@ result<std::optional<compat_file>> judge(std::string_view text) {
 result<std::string> encode_compat_header(std::string_view name, std::uint64_t size) {
   if (result<void> allowed = check_path(name); !allowed) return allowed.error();
   const auto refusal = [&](errc code, const char* why) {
-    return error{code, "'" + visible(name) + "' cannot be sent over the compatibility protocol: " + why};
+    return error{code, in_quotes(name) + " cannot be sent over the compatibility protocol: " + why};
   };
   if (name.find_first_of("/&") != std::string_view::npos)
     return refusal(errc::name_rejected, "its name has a '/' or '&'");

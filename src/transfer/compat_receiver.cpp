@@ -98,7 +98,7 @@ net::awaitable<result<void>> compat_receiver::receive(const compat_file& file) {
 net::awaitable<result<placed>> compat_receiver::store_content(const entry& item, std::uint64_t size, digest& root) {
   if (size > context_.where.largest_file()) {
     co_return error{errc::too_large,
-                    "'" + visible(item.path) + "' is larger than " + format_size(context_.where.largest_file())};
+                    in_quotes(item.path) + " is larger than " + format_size(context_.where.largest_file())};
   }
   auto open = [this, &item] { return context_.where.open(item); };
   result<std::unique_ptr<incoming>> opened = co_await net::offload(context_.pool, std::move(open));

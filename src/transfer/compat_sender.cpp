@@ -36,7 +36,7 @@ net::awaitable<result<void>> expect_go_ahead(net::stream& stream) {
     answer += as_text(byte_view{bytes}.first(*got));
   }
   if (answer == compat_go_ahead) co_return result<void>{};
-  co_return error{errc::protocol_violation, "the receiver said '" + visible(answer) + "' instead of ok"};
+  co_return error{errc::protocol_violation, "the receiver said " + in_quotes(answer) + " instead of ok"};
 }
 
 // The receiver has the last word by closing; what it says before is of no meaning.

@@ -27,7 +27,7 @@ bool is_the_one_found(const struct stat& status, const source_item& item) noexce
 }
 
 error changed_since_found(std::string_view origin) {
-  return error{errc::source_changed, "'" + visible(origin) + "' changed since it was found"};
+  return error{errc::source_changed, in_quotes(origin) + " changed since it was found"};
 }
 
 // File systems stamp changes with the kernel's coarse clock, which ticks every 1 to 10 ms (Linux before 6.13, and some
@@ -51,7 +51,7 @@ class disk_file final : public source_file {
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return source_error(errno, "read", found_.origin);
       if (count == 0)
-        return error{errc::source_changed, "'" + visible(found_.origin) + "' became shorter while it was read"};
+        return error{errc::source_changed, in_quotes(found_.origin) + " became shorter while it was read"};
       into = into.subspan(static_cast<std::size_t>(count));
       offset += static_cast<std::uint64_t>(count);
     }
@@ -70,7 +70,7 @@ class disk_file final : public source_file {
     struct stat status{};
     if (::fstat(file_.get(), &status) != 0) return source_error(errno, "read", found_.origin);
     if (!is_the_one_found(status, found_)) {
-      return error{errc::source_changed, "'" + visible(found_.origin) + "' changed while it was read"};
+      return error{errc::source_changed, in_quotes(found_.origin) + " changed while it was read"};
     }
     return {};
   }
@@ -97,7 +97,7 @@ bool holds_same_content(const struct stat& status, const source_item& item) noex
 error source_error(int error_number, std::string_view doing, std::string_view origin) {
   const bool missing = error_number == ENOENT || error_number == ENOTDIR;
   return error{missing ? errc::source_missing : errc::source_unreadable,
-               "cannot " + std::string{doing} + " '" + visible(origin) + "': " + os_text(error_number)};
+               "cannot " + std::string{doing} + " " + in_quotes(origin) + ": " + os_text(error_number)};
 }
 
 result<std::unique_ptr<source_file>> open_disk_file(const source_item& item, bool follow) {
@@ -118,7 +118,7 @@ result<std::unique_ptr<source_file>> open_disk_file(const source_item& item, boo
   std::byte first{};
   if (item.item.size == 0 && ::pread(file.get(), &first, 1, 0) > 0) {
     return error{errc::source_unreadable,
-                 "'" + visible(item.origin) + "' does not tell its size: send it as standard input"};
+                 in_quotes(item.origin) + " does not tell its size: send it as standard input"};
   }
   ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   return std::unique_ptr<source_file>{std::make_unique<disk_file>(std::move(file), item)};

@@ -74,8 +74,8 @@ result<std::unique_ptr<disk_source>> disk_source::make(source_options options) {
     result<walk_root> root = root_of(path, options.name, *prefix);
     if (!root) return std::move(root).error();
     if (const auto [earlier, is_new] = taken.emplace(root->path, path); !is_new && !root->contents_only) {
-      return error{errc::usage, "'" + visible(earlier->second) + "' and '" + visible(path) + "' would both become '" +
-                                    visible(root->path) + "'"};
+      return error{errc::usage, in_quotes(earlier->second) + " and " + in_quotes(path) + " would both become " +
+                                    in_quotes(root->path)};
     }
     if (path == standard_input) {
       input.reset(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, lowest_free_fd));
@@ -95,7 +95,7 @@ result<std::unique_ptr<source_file>> disk_source::open(const source_item& item) 
 
 result<std::unique_ptr<source_stream>> disk_source::open_stream(const source_item& item) {
   if (!opened_streams_.insert(item.origin).second) {
-    return error{errc::source_unreadable, "'" + visible(item.origin) + "' can be read only once"};
+    return error{errc::source_unreadable, in_quotes(item.origin) + " can be read only once"};
   }
   if (item.origin == standard_input) return stream_from(std::move(standard_input_), "standard input");
   return open_disk_stream(item);
@@ -104,7 +104,7 @@ result<std::unique_ptr<source_stream>> disk_source::open_stream(const source_ite
 result<void> disk_source::remove(const source_item& item) {
   if (item.item.kind != entry_kind::file && item.item.kind != entry_kind::symlink) return {};
   if (tree_walk::reached_through_link(item)) {
-    return error{errc::source_unreadable, "'" + visible(item.origin) + "' is a symbolic link and was not removed"};
+    return error{errc::source_unreadable, in_quotes(item.origin) + " is a symbolic link and was not removed"};
   }
 
   // The directory is held so that the file looked at and the file removed are names in the same one.
@@ -117,7 +117,7 @@ result<void> disk_source::remove(const source_item& item) {
     return source_error(errno, "remove", item.origin);
   }
   if (!holds_same_content(status, item)) {
-    return error{errc::source_changed, "'" + visible(item.origin) + "' changed after it was sent and was not removed"};
+    return error{errc::source_changed, in_quotes(item.origin) + " changed after it was sent and was not removed"};
   }
   if (::unlinkat(directory.get(), name.c_str(), 0) != 0) return source_error(errno, "remove", item.origin);
   return {};

@@ -19,8 +19,6 @@
 namespace tcptools::transfer {
 namespace {
 
-std::string shown(std::string_view path) { return "'" + visible(path) + "'"; }
-
 // Small files that are open at a time.
 constexpr std::size_t files_in_work = 64;
 
@@ -40,7 +38,7 @@ bool has_content(const older_version& older, const digest& content_digest) {
 result<small_in_work> prepare(const store_place& place, const small_file& file) {
   const entry& item = *file.item;
   if (digest_of(file.content) != file.content_digest) {
-    return error{errc::verify_failed, shown(item.path) + " arrived damaged"};
+    return error{errc::verify_failed, in_quotes(item.path) + " arrived damaged"};
   }
   small_in_work work;
   result<std::optional<older_version>> older = find_older(place, item);
@@ -52,7 +50,7 @@ result<small_in_work> prepare(const store_place& place, const small_file& file) 
     return work;
   }
   if (*older && place.options.on_conflict == conflict_policy::refuse) {
-    return error{errc::conflict, shown(item.path) + " is there already"};
+    return error{errc::conflict, in_quotes(item.path) + " is there already"};
   }
   result<temporary_file> made = temporary_file::create(place);
   if (!made) return made.error();
@@ -92,7 +90,7 @@ void put_together(const store_place& place, std::span<const small_file> files, p
 
 result<std::unique_ptr<disk_store>> disk_store::open(const std::filesystem::path& directory, store_options options) {
   const auto unusable = [&directory](int number) {
-    return error{errc::usage, "cannot receive into '" + visible(directory.string()) + "': " + os_text(number)};
+    return error{errc::usage, "cannot receive into " + in_quotes(directory.string()) + ": " + os_text(number)};
   };
   result<beneath> root = beneath::open(directory, options.paths);
   if (!root) return root.error();
@@ -110,7 +108,7 @@ result<std::unique_ptr<disk_store>> disk_store::open(const std::filesystem::path
 result<std::unique_ptr<incoming>> disk_store::open(const entry& item) {
   const std::uint64_t limit = place_.options.max_file_size;
   const std::uint64_t size = item.kind == entry_kind::file ? item.size : item.allocated;
-  if (size > limit) return error{errc::too_large, shown(item.path) + " is larger than " + format_size(limit)};
+  if (size > limit) return error{errc::too_large, in_quotes(item.path) + " is larger than " + format_size(limit)};
   if (const result<void> room = check_room(place_, item.allocated); !room) return room.error();
   result<std::optional<older_version>> older = find_older(place_, item);
   if (!older) return older.error();
@@ -165,9 +163,9 @@ result<placed> disk_store::make_directory(const entry& item) {
   if (!parent) return parent.error();
   const std::string leaf{leaf_of(item.path)};
   const bool was_there = ::mkdirat(*parent, leaf.c_str(), 0777) != 0;
-  if (was_there && errno != EEXIST) return storage_error(errno, "make the directory " + shown(item.path));
+  if (was_there && errno != EEXIST) return storage_error(errno, "make the directory " + in_quotes(item.path));
   const unique_fd directory = place_.root.open_file(item.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (!directory) return storage_error(errno, "make the directory " + shown(item.path));
+  if (!directory) return storage_error(errno, "make the directory " + in_quotes(item.path));
   if (const result<void> set = set_metadata(directory.get(), item); !set) return set.error();
   if (const result<void> durable = make_durable(place_, directory.get(), item); !durable) return durable.error();
   if (const result<void> durable = directories.sync(); !durable) return durable.error();
@@ -188,7 +186,7 @@ result<placed> disk_store::make_symlink(const entry& item) {
 
   const std::string temporary = temporary_name();
   if (::symlinkat(item.target.c_str(), place_.unfinished.get(), temporary.c_str()) != 0) {
-    return storage_error(errno, "make the link " + shown(item.path));
+    return storage_error(errno, "make the link " + in_quotes(item.path));
   }
   const result<std::string> name = give_name(place_, temporary, *parent, item.path);
   if (!name) {

@@ -55,7 +55,7 @@ result<std::unique_ptr<source_stream>> open_disk_stream(const source_item& item)
   if (::fstat(input.get(), &status) != 0) return source_error(errno, "read", item.origin);
   const file_identity found = identity_of(status);
   if (found.device != item.identity.device || found.inode != item.identity.inode) {
-    return error{errc::source_changed, "'" + visible(item.origin) + "' is no longer what was found"};
+    return error{errc::source_changed, in_quotes(item.origin) + " is no longer what was found"};
   }
   return stream_from(std::move(input), item.origin);
 }

@@ -162,7 +162,7 @@ result<glob> glob::parse(std::string_view pattern) {
   }
   parsed.last_component_ = inner.find('/') == std::string_view::npos;
   while (inner.starts_with('/')) inner.remove_prefix(1);
-  if (inner.empty()) return error{errc::usage, "'" + visible(pattern) + "' is a pattern that matches nothing"};
+  if (inner.empty()) return error{errc::usage, in_quotes(pattern) + " is a pattern that matches nothing"};
   parsed.pattern_ = inner;
   return parsed;
 }

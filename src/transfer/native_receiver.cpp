@@ -12,9 +12,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds longest_watch_interval{1000};
-constexpr std::chrono::milliseconds shortest_watch_interval{10};
-
 // Checks and copies are worth nothing once nobody waits for them; what was received is.
 bool is_background(const job& one) noexcept {
   return std::holds_alternative<jobs::claim>(one) || std::holds_alternative<jobs::keep>(one);
@@ -159,7 +156,7 @@ std::uint64_t native_receiver::progress_marks() const noexcept {
 }
 
 net::awaitable<void> native_receiver::watch() {
-  const auto interval = std::clamp(context_.idle_timeout / 8, shortest_watch_interval, longest_watch_interval);
+  const auto interval = limits::watch_interval(context_.idle_timeout);
   const auto hello_until = clock::now() + limits::hello_wait;
   auto moved_at = clock::now();
   std::uint64_t marks = 0;

@@ -18,8 +18,6 @@ constexpr std::size_t bytes_of_small_files = 256U << 10U;  // read in one job
 constexpr std::size_t small_files_per_job = 64;
 constexpr std::size_t outbox_limit = 512U << 10U;
 constexpr std::chrono::milliseconds stream_patience{250};
-constexpr std::chrono::milliseconds longest_watch_interval{1000};
-constexpr std::chrono::milliseconds shortest_watch_interval{10};
 
 bool is_small(offer_form form) noexcept { return form == offer_form::with_content || form == offer_form::promised; }
 
@@ -340,7 +338,7 @@ net::awaitable<void> native_sender::write_pieces() {
 
 net::awaitable<void> native_sender::watch() {
   const auto idle = context_.settings.idle_timeout;
-  const auto interval = std::clamp(idle / 8, shortest_watch_interval, longest_watch_interval);
+  const auto interval = limits::watch_interval(idle);
   auto moved_at = clock::now();
   std::uint64_t marks = 0;
   std::optional<clock::time_point> last_words_until;

@@ -17,8 +17,6 @@ namespace {
 
 constexpr int part_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 
-std::string shown(const entry& item) { return "'" + visible(item.path) + "'"; }
-
 bool is_file_of(int fd, int directory, const std::string& name) {
   struct stat opened{};
   struct stat named{};
@@ -45,9 +43,9 @@ result<std::unique_ptr<partial_file>> partial_file::open(const store_place& plac
   const int directory = place.unfinished.get();
   for (;;) {
     unique_fd journal{::openat(directory, file->journal_name_.c_str(), part_flags, 0600)};
-    if (!journal) return storage_error(errno, "open the journal of " + shown(item));
+    if (!journal) return storage_error(errno, "open the journal of " + in_quotes(item.path));
     if (::flock(journal.get(), LOCK_EX | LOCK_NB) != 0) {
-      return error{errc::busy, shown(item) + " is being received from another sender"};
+      return error{errc::busy, in_quotes(item.path) + " is being received from another sender"};
     }
     // The holder before may have removed the file between our open and our lock.
     if (!is_file_of(journal.get(), directory, file->journal_name_)) continue;
@@ -66,7 +64,8 @@ partial_file::~partial_file() {
 
 result<void> partial_file::read_journal() {
   struct stat status{};
-  if (::fstat(journal_.get(), &status) != 0) return storage_error(errno, "read the journal of " + shown(item_));
+  if (::fstat(journal_.get(), &status) != 0)
+    return storage_error(errno, "read the journal of " + in_quotes(item_.path));
   byte_buffer bytes(static_cast<std::size_t>(std::min<std::uint64_t>(
       static_cast<std::uint64_t>(status.st_size), 2 * limits::blocks_per_file * journal_entry_size)));
   const journal_header header{item_.block_log2, item_.path};
@@ -87,7 +86,7 @@ result<void> partial_file::read_journal() {
     const std::optional<digest> claimed = journaled_.get(index);
     if (claimed) note({journal_entry::kind::block, index, layout_.length(index), *claimed});
   }
-  if (::ftruncate(journal_.get(), 0) != 0) return storage_error(errno, "write the journal of " + shown(item_));
+  if (::ftruncate(journal_.get(), 0) != 0) return storage_error(errno, "write the journal of " + in_quotes(item_.path));
   return checkpoint();
 }
 
@@ -148,7 +147,7 @@ result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
 result<void> partial_file::open_part() {
   if (part_) return {};
   part_.reset(::openat(place_.unfinished.get(), part_name_.c_str(), part_flags, 0600));
-  if (!part_) return storage_error(errno, "make the part file of " + shown(item_));
+  if (!part_) return storage_error(errno, "make the part file of " + in_quotes(item_.path));
   return {};
 }
 
@@ -165,7 +164,7 @@ result<void> partial_file::put_block(std::uint64_t index, byte_view content, con
 
 result<void> partial_file::write(std::uint64_t index, byte_view content, const digest& expected) {
   if (digest_of(content) != expected)
-    return error{errc::verify_failed, "block " + std::to_string(index) + " of " + shown(item_)};
+    return error{errc::verify_failed, "block " + std::to_string(index) + " of " + in_quotes(item_.path)};
   return put_block(index, content, expected);
 }
 
@@ -196,13 +195,15 @@ result<void> partial_file::checkpoint() {
   if (unwritten_journal_.empty()) return {};
   const byte_buffer bytes = std::exchange(unwritten_journal_, {});
   struct stat status{};
-  if (::fstat(journal_.get(), &status) != 0) return storage_error(errno, "write the journal of " + shown(item_));
+  if (::fstat(journal_.get(), &status) != 0)
+    return storage_error(errno, "write the journal of " + in_quotes(item_.path));
   return write_at(journal_.get(), static_cast<std::uint64_t>(status.st_size), bytes, item_);
 }
 
 result<placed> partial_file::commit(std::uint64_t size) {
   if (const result<void> opened = open_part(); !opened) return opened.error();
-  if (::ftruncate(part_.get(), static_cast<off_t>(size)) != 0) return storage_error(errno, "write " + shown(item_));
+  if (::ftruncate(part_.get(), static_cast<off_t>(size)) != 0)
+    return storage_error(errno, "write " + in_quotes(item_.path));
   if (const result<void> set = set_metadata(part_.get(), item_); !set) return set.error();
   if (const result<void> durable = make_durable(place_, part_.get(), item_); !durable) return durable.error();
   parents directories{place_};
@@ -218,7 +219,7 @@ result<placed> partial_file::commit(std::uint64_t size) {
 result<placed> partial_file::adopt() {
   const unique_fd parent = place_.root.open_parent(older_->path);
   const bool still_there = parent && is_file_of(older_->fd.get(), parent.get(), std::string{leaf_of(older_->path)});
-  if (!still_there) return error{errc::busy, shown(item_) + " was replaced while it was compared"};
+  if (!still_there) return error{errc::busy, in_quotes(item_.path) + " was replaced while it was compared"};
   if (const result<void> set = set_metadata(older_->fd.get(), item_); !set) return set.error();
   if (const result<void> durable = make_durable(place_, older_->fd.get(), item_); !durable) return durable.error();
   remove_files();

@@ -20,8 +20,6 @@ namespace {
 constexpr std::string_view temporary_suffix = ".tmp";
 constexpr unsigned most_versions = 100'000;
 
-std::string shown(std::string_view path) { return "'" + visible(path) + "'"; }
-
 std::string version_of(const std::string& path, unsigned number) {
   return number == 0 ? path : path + "." + std::to_string(number);
 }
@@ -41,14 +39,14 @@ result<void> check_room(const store_place& place, std::uint64_t more) {
 result<std::optional<older_version>> find_older(const store_place& place, const entry& item) {
   const unique_fd parent = place.root.open_parent(item.path);
   if (!parent && (errno == ENOENT)) return std::optional<older_version>{};
-  if (!parent) return storage_error(errno, "look up " + shown(item.path));
+  if (!parent) return storage_error(errno, "look up " + in_quotes(item.path));
 
   older_version found;
   for (unsigned number = 0; number < most_versions; ++number) {
     const std::string path = version_of(item.path, number);
     struct stat status{};
     if (::fstatat(parent.get(), std::string{leaf_of(path)}.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) break;
-    if (S_ISDIR(status.st_mode)) return error{errc::conflict, shown(path) + " is a directory on the receiver"};
+    if (S_ISDIR(status.st_mode)) return error{errc::conflict, in_quotes(path) + " is a directory on the receiver"};
     found.path = path;
     found.status = status;
     if (place.options.on_conflict != conflict_policy::keep_both) break;
@@ -59,7 +57,7 @@ result<std::optional<older_version>> find_older(const store_place& place, const 
   const bool may_be_equal =
       is_regular && item.kind == entry_kind::file && std::cmp_equal(found.status.st_size, item.size);
   if (place.options.on_conflict == conflict_policy::refuse && !may_be_equal) {
-    return error{errc::conflict, shown(found.path) + " is there already"};
+    return error{errc::conflict, in_quotes(found.path) + " is there already"};
   }
   if (!is_regular) return std::optional<older_version>{};
   found.fd.reset(
@@ -71,20 +69,21 @@ result<std::optional<older_version>> find_older(const store_place& place, const 
 
 result<void> set_metadata(int fd, const entry& item) {
   struct stat now{};
-  if (::fstat(fd, &now) != 0) return storage_error(errno, "look at " + shown(item.path));
+  if (::fstat(fd, &now) != 0) return storage_error(errno, "look at " + in_quotes(item.path));
   const auto mode = static_cast<mode_t>(item.mode & 0777U);
   if ((now.st_mode & 07777U) != mode && ::fchmod(fd, mode) != 0)
-    return storage_error(errno, "set the mode of " + shown(item.path));
+    return storage_error(errno, "set the mode of " + in_quotes(item.path));
   const timespec wanted{static_cast<time_t>(item.modified.seconds), static_cast<long>(item.modified.nanoseconds)};
   const bool same = now.st_mtim.tv_sec == wanted.tv_sec && now.st_mtim.tv_nsec == wanted.tv_nsec;
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, wanted};
-  if (!same && ::futimens(fd, times.data()) != 0) return storage_error(errno, "set the time of " + shown(item.path));
+  if (!same && ::futimens(fd, times.data()) != 0)
+    return storage_error(errno, "set the time of " + in_quotes(item.path));
   return {};
 }
 
 result<void> make_durable(const store_place& place, int fd, const entry& item) {
   if (!place.options.fsync || ::fsync(fd) == 0) return {};
-  return storage_error(errno, "make " + shown(item.path) + " durable");
+  return storage_error(errno, "make " + in_quotes(item.path) + " durable");
 }
 
 std::string temporary_name() {
@@ -117,7 +116,7 @@ result<int> parents::open(std::string_view path) {
   if (found != open_.end()) return found->second.fd.get();
   directory one;
   one.fd = place_.root.open_parent(path, &one.made);
-  if (!one.fd) return storage_error(errno, "make the directory of " + shown(path));
+  if (!one.fd) return storage_error(errno, "make the directory of " + in_quotes(path));
   one.path_in_it = path;
   return open_.emplace(above, std::move(one)).first->second.fd.get();
 }
@@ -126,7 +125,7 @@ result<void> parents::sync() {
   if (!place_.options.fsync) return {};
   for (const auto& [path, one] : open_) {
     const bool durable = one.made ? place_.root.sync_parents(one.path_in_it) : ::fsync(one.fd.get()) == 0;
-    if (!durable) return storage_error(errno, "make the directory " + shown(path) + " durable");
+    if (!durable) return storage_error(errno, "make the directory " + in_quotes(path) + " durable");
   }
   return {};
 }
@@ -141,11 +140,11 @@ result<std::string> give_name(const store_place& place, const std::string& unfin
         ::renameat2(place.unfinished.get(), unfinished.c_str(), parent, leaf.c_str(), replace ? 0 : RENAME_NOREPLACE);
     if (failed == 0) return candidate;
     if (errno == EXDEV)
-      return error{errc::storage_failed, shown(path) + " is on another file system than the receiver's directory"};
+      return error{errc::storage_failed, in_quotes(path) + " is on another file system than the receiver's directory"};
     const bool try_next = errno == EEXIST && place.options.on_conflict == conflict_policy::keep_both;
-    if (!try_next) return storage_error(errno, "put " + shown(path) + " in place");
+    if (!try_next) return storage_error(errno, "put " + in_quotes(path) + " in place");
   }
-  return error{errc::conflict, "there are too many versions of " + shown(path)};
+  return error{errc::conflict, "there are too many versions of " + in_quotes(path)};
 }
 
 void remove_orphans(const store_place& place) {
@@ -176,7 +175,7 @@ result<void> write_at(int fd, std::uint64_t offset, byte_view content, const ent
   while (!content.empty()) {
     const ssize_t put = ::pwrite(fd, content.data(), content.size(), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return storage_error(errno, "write " + shown(item.path));
+    if (put < 0) return storage_error(errno, "write " + in_quotes(item.path));
     content = content.subspan(static_cast<std::size_t>(put));
     offset += static_cast<std::size_t>(put);
   }

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace tcptools::transfer {
 
 byte_view preface() noexcept { return std::as_bytes(std::span{preface_octets}); }
+
+error violation(std::string what) { return error{errc::protocol_violation, std::move(what)}; }
 
 wire_code to_wire(errc code) noexcept {
   switch (code) {

@@ -55,8 +55,6 @@ const rule* rule_of(std::uint8_t kind) noexcept {
   return found == rules.end() ? nullptr : &*found;
 }
 
-error violation(std::string text) { return error{errc::protocol_violation, std::move(text)}; }
-
 digest read_digest(byte_reader& in) noexcept {
   digest value;
   const byte_view bytes = in.bytes(value.bytes.size());

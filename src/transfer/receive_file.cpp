@@ -37,7 +37,7 @@ bool receive_file::inside(frames::block_run blocks) const noexcept {
 }
 
 error receive_file::violation(const char* what) const {
-  return error{errc::protocol_violation, std::string{what} + " for '" + visible(item_.path) + "'"};
+  return error{errc::protocol_violation, std::string{what} + " for " + in_quotes(item_.path)};
 }
 
 void receive_file::mark(std::uint64_t index, block_state state) {

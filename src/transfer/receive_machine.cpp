@@ -9,12 +9,6 @@
 #include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
-namespace {
-
-error violation(std::string text) { return error{errc::protocol_violation, std::move(text)}; }
-
-}  // namespace
-
 result<void> receive_machine::on_frame(frame value, std::shared_ptr<const void> owner) {
   if (auto* hello = std::get_if<frames::hello>(&value)) return on_hello(*hello);
   if (auto* said = std::get_if<frames::error>(&value)) return error{from_wire(said->code), visible(said->text)};

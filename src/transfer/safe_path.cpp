@@ -10,7 +10,7 @@ namespace {
 
 error rejected(std::string_view path, std::string_view why) {
   return error{errc::name_rejected,
-               "'" + visible(path.substr(0, limits::component)) + "' is not allowed as a path: " + std::string{why}};
+               in_quotes(path.substr(0, limits::component)) + " is not allowed as a path: " + std::string{why}};
 }
 
 }  // namespace

@@ -5,12 +5,6 @@
 #include "tcptools/transfer/limits.hpp"
 
 namespace tcptools::transfer {
-namespace {
-
-error violation(const char* what) { return error{errc::protocol_violation, what}; }
-
-}  // namespace
-
 result<void> send_file::on_accept(const frames::accept& accept) {
   if (accepted_) return violation("ACCEPT said twice");
   if (accept.checked > layout_.count()) return violation("ACCEPT of more blocks than there are");

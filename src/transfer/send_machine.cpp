@@ -8,8 +8,6 @@
 namespace tcptools::transfer {
 namespace {
 
-error violation(const char* what) { return error{errc::protocol_violation, what}; }
-
 error changed() { return error{errc::source_changed, "it changed while it was sent"}; }
 
 error said(wire_code code, const std::string& text) { return error{from_wire(code), visible(text)}; }

@@ -11,8 +11,6 @@
 namespace tcptools::transfer {
 namespace {
 
-std::string shown(const entry& item) { return "'" + visible(item.path) + "'"; }
-
 error not_resumable() { return error{errc::storage_failed, "a stream has no older content"}; }
 
 }  // namespace
@@ -30,10 +28,11 @@ result<placed> stream_file::adopt() { return not_resumable(); }
 
 result<void> stream_file::write(std::uint64_t index, byte_view content, const digest& expected) {
   if (digest_of(content) != expected)
-    return error{errc::verify_failed, "block " + std::to_string(index) + " of " + shown(item_)};
+    return error{errc::verify_failed, "block " + std::to_string(index) + " of " + in_quotes(item_.path)};
   const std::uint64_t offset = index << item_.block_log2;
   if (offset + content.size() > place_.options.max_file_size) {
-    return error{errc::too_large, shown(item_) + " is larger than " + format_size(place_.options.max_file_size)};
+    return error{errc::too_large,
+                 in_quotes(item_.path) + " is larger than " + format_size(place_.options.max_file_size)};
   }
   if (const result<void> written = write_at(file_.get(), offset, content, item_); !written) return written;
   window_.on_write(file_.get(), offset, content.size());
@@ -41,7 +40,8 @@ result<void> stream_file::write(std::uint64_t index, byte_view content, const di
 }
 
 result<placed> stream_file::commit(std::uint64_t size) {
-  if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0) return storage_error(errno, "write " + shown(item_));
+  if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0)
+    return storage_error(errno, "write " + in_quotes(item_.path));
   if (const result<void> set = set_metadata(file_.get(), item_); !set) return set.error();
   if (const result<void> durable = make_durable(place_, file_.get(), item_); !durable) return durable.error();
   parents directories{place_};

@@ -28,7 +28,7 @@ std::string below(const std::string& directory, const std::string& name) {
 source_trouble trouble(const std::string& origin, error what) { return {origin, std::move(what), false}; }
 
 source_trouble warning(const std::string& origin, errc code, const char* what) {
-  return {origin, error{code, "'" + visible(origin) + "' " + what}, true};
+  return {origin, error{code, in_quotes(origin) + " " + what}, true};
 }
 
 // The names in a directory, in the order of their bytes. 0, or why they could not be read, as errno has it.
@@ -71,7 +71,7 @@ result<std::string> link_target(int parent, const std::string& name, const std::
   const std::string_view text{target.data(), static_cast<std::size_t>(length)};
   if (text.empty() || text.size() > limits::link_target || !is_utf8(text)) {
     return error{errc::name_rejected,
-                 "'" + visible(origin) + "' is a link to '" + visible(text) + "', which is too long or not UTF-8"};
+                 in_quotes(origin) + " is a link to " + in_quotes(text) + ", which is too long or not UTF-8"};
   }
   return std::string{text};
 }
@@ -152,9 +152,8 @@ void tree_walk::visit_found(const place& at, source_item found, const struct sta
       found.item.allocated = std::min(static_cast<std::uint64_t>(status.st_blocks) * 512U, size);
       found.item.block_log2 = choose_block_log2(size);
       if (found.item.block_log2 == 0) {
-        batch.troubles.push_back(
-            trouble(at.origin,
-                    error{errc::too_large, "'" + visible(at.origin) + "' has more blocks than the protocol allows"}));
+        batch.troubles.push_back(trouble(
+            at.origin, error{errc::too_large, in_quotes(at.origin) + " has more blocks than the protocol allows"}));
         return;
       }
       break;
@@ -180,7 +179,7 @@ void tree_walk::visit_found(const place& at, source_item found, const struct sta
       }
       if (S_ISSOCK(status.st_mode)) {
         batch.troubles.push_back(trouble(
-            at.origin, error{errc::source_unreadable, "'" + visible(at.origin) + "' is a socket and cannot be read"}));
+            at.origin, error{errc::source_unreadable, in_quotes(at.origin) + " is a socket and cannot be read"}));
         return;
       }
       found.item = stream_entry(at.path);

@@ -15,4 +15,7 @@ namespace tcptools {
 // doubled. The rest is left alone.
 [[nodiscard]] std::string visible(std::string_view text);
 
+// The same between single quotes, for messages.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+
 }  // namespace tcptools

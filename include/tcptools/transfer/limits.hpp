@@ -1,6 +1,7 @@
 // Every bound of the transfer wing in one place. docs/protocol.md gives the same numbers with their reasons.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -48,6 +49,11 @@ inline constexpr auto hello_wait = 10s;
 inline constexpr auto goodbye_wait = 5s;
 inline constexpr auto drain_wait = 10s;
 inline constexpr auto compat_quiet_gap = 100ms;
+
+// How often it is looked at whether things move.
+constexpr std::chrono::milliseconds watch_interval(std::chrono::milliseconds idle_timeout) {
+  return std::clamp<std::chrono::milliseconds>(idle_timeout / 8, 10ms, 1s);
+}
 
 // The compatibility protocol.
 inline constexpr std::size_t compat_digits = 20;

@@ -180,6 +180,9 @@ void encode(const frame& value, byte_buffer& out);
                                                                            const digest& content_digest,
                                                                            std::size_t data_size) noexcept;
 
+// errc::protocol_violation: the other side broke the rules.
+[[nodiscard]] error violation(std::string what);
+
 // One step of decoding a stream whose unread bytes start at `in`.
 struct decoded {
   std::optional<frame> value;  // nothing yet: read on until `size` bytes are there
