@@ -66,7 +66,7 @@ event_log::event_log(log_options options)
   logger_->flush_on(spdlog::level::debug);
   const bool is_text = format_ == log_format::text;
   logger_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      is_text ? "%Y-%m-%dT%H:%M:%S.%eZ %l %v" : "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v",
+      is_text ? "%Y-%m-%dT%H:%M:%S.%eZ %l %v" : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v)",
       spdlog::pattern_time_type::utc));
 }
 

@@ -31,6 +31,7 @@ class spawn_setup {
     sigset_t defaults;
     sigemptyset(&defaults);
     sigaddset(&defaults, SIGPIPE);
+    sigaddset(&defaults, SIGXFSZ);
     posix_spawnattr_setsigdefault(&attributes_, &defaults);
     posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF);
   }
@@ -68,24 +69,45 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return all;
 }
 
+}  // namespace
+
+void exec_hook::child::started(pid_t id) {
+  const std::scoped_lock lock{mutex_};
+  id_ = id;
+}
+
+int exec_hook::child::wait() {
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+  // Ended but not yet reaped: its number is still its own.
+  const std::scoped_lock lock{mutex_};
+  int status = 0;
+  (void)::waitpid(id_, &status, 0);
+  id_ = 0;
+  return status;
+}
+
+void exec_hook::child::terminate() {
+  const std::scoped_lock lock{mutex_};
+  if (id_ != 0) (void)::kill(id_, SIGTERM);
+}
+
 // Blocks until the program has ended. Empty if it exited with 0.
-std::string run_program(const std::string& command, const exec_call& call) {
+std::string exec_hook::run_program(const exec_call& call) {
   const spawn_setup setup;
-  std::vector<std::string> arguments{command, call.path};
+  std::vector<std::string> arguments{command_, call.path};
   std::vector<std::string> environment = environment_for(call);
-  pid_t child = 0;
-  const int failed = posix_spawnp(&child, command.c_str(), setup.actions(), setup.attributes(),
+  pid_t id = 0;
+  const int failed = posix_spawnp(&id, command_.c_str(), setup.actions(), setup.attributes(),
                                   pointers(arguments).data(), pointers(environment).data());
   if (failed != 0) return "could not be started: " + os_text(failed);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  child_.started(id);
+  const int status = child_.wait();
   if (WIFSIGNALED(status)) return "was killed by signal " + std::to_string(WTERMSIG(status));
   if (WEXITSTATUS(status) != 0) return "exited with " + std::to_string(WEXITSTATUS(status));
   return {};
 }
-
-}  // namespace
 
 exec_hook::exec_hook(const net::any_executor& executor, net::task_group& tasks, std::string command, complaint complain)
     : tasks_{tasks}, command_{std::move(command)}, complain_{std::move(complain)}, room_{executor} {}
@@ -105,6 +127,7 @@ net::awaitable<void> exec_hook::wait_for_room() {
 void exec_hook::stop() {
   waiting_.clear();
   room_.notify_all();
+  child_.terminate();
 }
 
 net::awaitable<void> exec_hook::run_all() {
@@ -112,7 +135,7 @@ net::awaitable<void> exec_hook::run_all() {
     const exec_call call = std::move(waiting_.front());
     waiting_.pop_front();
     room_.notify_all();
-    auto run = [this, &call] { return run_program(command_, call); };
+    auto run = [this, &call] { return run_program(call); };
     const std::string how = co_await net::offload(thread_, std::move(run));
     if (!how.empty()) complain_(call, how);
   }

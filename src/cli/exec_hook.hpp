@@ -1,9 +1,12 @@
 // Runs the user's program after each delivered file: one at a time, in the order of delivery, never through a shell.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <mutex>
 #include <string>
 
 #include "tcptools/net/completion.hpp"
@@ -34,15 +37,30 @@ class exec_hook {
   void push(exec_call call);
   [[nodiscard]] bool is_full() const noexcept;
   net::awaitable<void> wait_for_room();
-  // Calls that have not begun are dropped.
+  // Calls that have not begun are dropped, and the program that runs is asked to end (SIGTERM).
   void stop();
 
  private:
+  // The program that runs, if one does. Started and waited for by the thread, ended by whoever stops the hook.
+  class child {
+   public:
+    void started(pid_t id);
+    // Its wait status.
+    [[nodiscard]] int wait();
+    void terminate();
+
+   private:
+    std::mutex mutex_;
+    pid_t id_ = 0;
+  };
+
   net::awaitable<void> run_all();
+  [[nodiscard]] std::string run_program(const exec_call& call);
 
   net::task_group& tasks_;
   std::string command_;
   complaint complain_;
+  child child_;
   net::worker_pool thread_{1};
   std::deque<exec_call> waiting_;
   net::event room_;

@@ -9,8 +9,8 @@
 namespace tcptools::cli {
 
 void print_json(const nlohmann::ordered_json& object) {
-  // Paths on this side need not be UTF-8; JSON must be.
-  const std::string line = object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  // Paths on this side need not be UTF-8; JSON must be. And what is not ASCII could end a line for some readers.
+  const std::string line = object.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   (void)std::fwrite(line.data(), 1, line.size(), stdout);
   (void)std::fflush(stdout);
 }

@@ -17,7 +17,7 @@ namespace tcptools::cli {
 template <class Parse, class Set>
 CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::string& type, const std::string& help,
                         Parse parse, Set set) {
-  const auto convert = [name, parse, set](const std::string& text) {
+  const auto convert = [name, parse = std::move(parse), set = std::move(set)](const std::string& text) {
     auto value = parse(text);
     if (!value) throw CLI::ValidationError(name, value.error().text());
     set(*value);

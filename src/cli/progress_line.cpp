@@ -31,12 +31,18 @@ std::size_t columns_of(wchar_t character) {
   return columns < 0 ? 1 : static_cast<std::size_t>(columns);
 }
 
+// Of a UTF-8 sequence that begins so.
+std::size_t sequence_length(unsigned char lead) noexcept {
+  if (lead < 0x80U) return 1;
+  if (lead < 0xE0U) return 2;
+  return lead < 0xF0U ? 3 : 4;
+}
+
 std::vector<glyph> glyphs(std::string_view text) {
   std::vector<glyph> all;
   while (!text.empty()) {
     const auto lead = static_cast<unsigned char>(text[0]);
-    std::size_t length = lead < 0x80U ? 1 : lead < 0xE0U ? 2 : lead < 0xF0U ? 3 : 4;
-    length = std::min(length, text.size());
+    const std::size_t length = std::min(sequence_length(lead), text.size());
     std::uint32_t code = length == 1 ? lead : lead & (0xFFU >> (length + 1));
     for (std::size_t i = 1; i < length; ++i) code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
     all.push_back({text.substr(0, length), columns_of(static_cast<wchar_t>(code))});
@@ -72,13 +78,14 @@ std::size_t display_width(std::string_view text) { return width_of(glyphs(text))
 std::string shorten(std::string_view text, std::size_t width) {
   const std::vector<glyph> all = glyphs(text);
   if (width_of(all) <= width) return std::string{text};
-  if (width < 2) return std::string(width, '.');
+  if (width < 2) return width == 0 ? "" : ".";
   const std::size_t front_most = (width - 1) / 2;
   const std::size_t back_most = width - 1 - front_most;
   std::string front;
   std::size_t columns = 0;
   for (const glyph& one : all) {
-    if ((columns += one.columns) > front_most) break;
+    columns += one.columns;
+    if (columns > front_most) break;
     front += one.bytes;
   }
   std::size_t start = all.size();
@@ -120,8 +127,7 @@ std::string render_progress(const progress_state& state, std::size_t width) {
   };
   std::string line = join();
   while (parts.size() > 1 && line.size() + 2 + least_name > width) {
-    const auto worst = std::max_element(parts.begin(), parts.end(),
-                                        [](const part& a, const part& b) { return a.expendable < b.expendable; });
+    const auto worst = std::ranges::max_element(parts, {}, &part::expendable);
     parts.erase(worst);
     line = join();
   }

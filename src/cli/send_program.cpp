@@ -90,7 +90,7 @@ class send_run {
 
   // The percentage needs to know how much there is; finding out must not hold up the transfer.
   net::awaitable<void> count_totals() {
-    const bool is_countable = std::find(options_.paths.begin(), options_.paths.end(), "-") == options_.paths.end();
+    const bool is_countable = std::ranges::find(options_.paths, "-") == options_.paths.end();
     if (!is_countable || !report_.wants_totals()) co_return;
     auto counted = open_source(options_);
     if (!counted) co_return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <asio/io_context.hpp>
+#include <csignal>
 #include <memory>
 #include <set>
 #include <string>
@@ -41,13 +42,14 @@ result<std::vector<asio::ip::address>> addresses(const std::vector<std::string>&
 
 int failed(const error& why) {
   status_line{"tcpsend serve"}.say(why.text());
-  // A port that is taken or a directory that cannot be used is the caller's to mend.
-  return static_cast<int>(why.code() == errc::connect_failed ? exit_code::connection : exit_code_for(why.code()));
+  return static_cast<int>(exit_code_for(why.code()));
 }
 
 }  // namespace
 
 int run_serve(const serve_options& options) {
+  // Beyond a limit on the size of files a write is to fail, for that file alone.
+  (void)std::signal(SIGXFSZ, SIG_IGN);
   const auto bind = addresses(options.bind);
   if (!bind) return failed(bind.error());
   const auto store = transfer::disk_store::open(options.directory, options.store);

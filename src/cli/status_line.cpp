@@ -18,7 +18,7 @@ void put(std::string_view text) {
 
 void status_line::say(std::string_view text) {
   std::string line = program_ + ": " + std::string{text};
-  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::ranges::replace(line, '\n', ' ');
   clear();
   put(line + "\n");
 }

@@ -8,6 +8,7 @@
 
 #include "cli/exit_code.hpp"
 #include "cli/status_line.hpp"
+#include "tcptools/base/text.hpp"
 
 namespace tcptools::cli {
 namespace {
@@ -37,7 +38,7 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);  // --help or --version, on standard output
   } catch (const CLI::ParseError& wrong) {
-    return complain_about_usage(app.get_name(), wrong.what());
+    return complain_about_usage(app.get_name(), visible(wrong.what()));
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/base/units.hpp"
+#include "tcptools/transfer/limits.hpp"
 #include "tcptools/transfer/partial_file.hpp"
 #include "tcptools/transfer/placement.hpp"
 #include "tcptools/transfer/safe_path.hpp"
@@ -18,6 +19,12 @@
 
 namespace tcptools::transfer {
 namespace {
+
+bool leads_to(int parent, const std::string& path, const std::string& target) {
+  std::array<char, limits::link_target + 1> present{};
+  const ssize_t length = ::readlinkat(parent, std::string{leaf_of(path)}.c_str(), present.data(), present.size());
+  return length >= 0 && std::string_view{present.data(), static_cast<std::size_t>(length)} == target;
+}
 
 // Small files that are open at a time.
 constexpr std::size_t files_in_work = 64;
@@ -50,7 +57,7 @@ result<small_in_work> prepare(const store_place& place, const small_file& file) 
     return work;
   }
   if (*older && place.options.on_conflict == conflict_policy::refuse) {
-    return error{errc::conflict, in_quotes(item.path) + " is there already"};
+    return is_there_already((*older)->path);
   }
   result<temporary_file> made = temporary_file::create(place);
   if (!made) return made.error();
@@ -164,7 +171,10 @@ result<placed> disk_store::make_directory(const entry& item) {
   const std::string leaf{leaf_of(item.path)};
   const bool was_there = ::mkdirat(*parent, leaf.c_str(), 0777) != 0;
   if (was_there && errno != EEXIST) return storage_error(errno, "make the directory " + in_quotes(item.path));
-  const unique_fd directory = place_.root.open_file(item.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  unique_fd directory = place_.root.open_file(item.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // The longest path is one byte too long for the system, though not for its components.
+  if (!directory && errno == ENAMETOOLONG)
+    directory.reset(::openat(*parent, leaf.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory) return storage_error(errno, "make the directory " + in_quotes(item.path));
   if (const result<void> set = set_metadata(directory.get(), item); !set) return set.error();
   if (const result<void> durable = make_durable(place_, directory.get(), item); !durable) return durable.error();
@@ -176,29 +186,32 @@ result<placed> disk_store::make_symlink(const entry& item) {
   parents directories{place_};
   const result<int> parent = directories.open(item.path);
   if (!parent) return parent.error();
-  const std::string leaf{leaf_of(item.path)};
-  std::array<char, 4096> present{};
-  const ssize_t length = ::readlinkat(*parent, leaf.c_str(), present.data(), present.size());
-  if (length >= 0 && std::string_view{present.data(), static_cast<std::size_t>(length)} == item.target)
-    return placed{item.path, true};
-  result<std::optional<older_version>> older = find_older(place_, item);
-  if (!older) return older.error();
+  const result<std::optional<named_version>> newest = newest_version(place_, *parent, item.path);
+  if (!newest) return newest.error();
+  const bool unchanged = *newest && leads_to(*parent, (*newest)->path, item.target);
+  if (*newest && !unchanged && place_.options.on_conflict == conflict_policy::refuse)
+    return is_there_already((*newest)->path);
 
-  const std::string temporary = temporary_name();
-  if (::symlinkat(item.target.c_str(), place_.unfinished.get(), temporary.c_str()) != 0) {
-    return storage_error(errno, "make the link " + in_quotes(item.path));
-  }
-  const result<std::string> name = give_name(place_, temporary, *parent, item.path);
-  if (!name) {
-    (void)::unlinkat(place_.unfinished.get(), temporary.c_str(), 0);
-    return name.error();
-  }
+  const result<std::string> name = unchanged ? result<std::string>{(*newest)->path} : put_symlink(item, *parent);
+  if (!name) return name.error();
   // Not every file system has times on links; a link without its time is still the link.
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, timespec{static_cast<time_t>(item.modified.seconds),
                                                                         static_cast<long>(item.modified.nanoseconds)}};
   (void)::utimensat(*parent, std::string{leaf_of(*name)}.c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
   if (const result<void> durable = directories.sync(); !durable) return durable.error();
-  return placed{*name, false};
+  return placed{*name, unchanged};
+}
+
+result<std::string> disk_store::put_symlink(const entry& item, int parent) {
+  for (;;) {
+    const std::string temporary = temporary_name();
+    if (::symlinkat(item.target.c_str(), place_.unfinished.get(), temporary.c_str()) != 0)
+      return storage_error(errno, "make the link " + in_quotes(item.path));
+    result<std::string> name = give_name(place_, temporary, parent, item.path);
+    if (name) return name;
+    const bool was_taken_for_an_orphan = ::unlinkat(place_.unfinished.get(), temporary.c_str(), 0) != 0;
+    if (!was_taken_for_an_orphan) return name;
+  }
 }
 
 }  // namespace tcptools::transfer

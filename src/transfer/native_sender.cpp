@@ -52,7 +52,7 @@ net::awaitable<result<void>> native_sender::run() {
 
   std::vector<send_item> unfinished = std::move(later_);
   for (send_item& item : machine_.take_unfinished()) {
-    if (item.consumed) {
+    if (item.consumed && !told_to_stop_) {
       const error why = failure_ ? failure_->in("its input cannot be read again") : error{errc::connection_lost};
       context_.observer.on_outcome({std::move(item.what), why});
     } else {
@@ -65,6 +65,12 @@ net::awaitable<result<void>> native_sender::run() {
 }
 
 void native_sender::stop(error why) {
+  told_to_stop_ = true;
+  break_off(std::move(why));
+}
+
+// Says why, and ends.
+void native_sender::break_off(error why) {
   if (failure_ || machine_.finished()) return;
   byte_buffer farewell;
   encode(frames::error{to_wire(why.code()), why.text()}, farewell);
@@ -288,7 +294,7 @@ net::awaitable<void> native_sender::read_answers() {
     const result<void> good = machine_.on_frame(got->value);
     if (!good) {
       if (good.error().code() == errc::protocol_violation) {
-        stop(good.error().in("the receiver broke the protocol"));
+        break_off(good.error().in("the receiver broke the protocol"));
       } else {
         fail(good.error());
       }
@@ -352,7 +358,8 @@ net::awaitable<void> native_sender::watch() {
     }
     const std::uint64_t moved = machine_.progress() + stream_.bytes_written() / limits::progress_quantum;
     if (std::exchange(marks, moved) != moved || on_source_) moved_at = now;
-    if (now - moved_at >= idle) stop(error{errc::timed_out, "the receiver moved nothing for " + format_duration(idle)});
+    if (now - moved_at >= idle)
+      break_off(error{errc::timed_out, "the receiver moved nothing for " + format_duration(idle)});
   }
   stream_.close();
 }

@@ -24,6 +24,13 @@ bool is_file_of(int fd, int directory, const std::string& name) {
          opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
+bool is_unchanged(int fd, const struct stat& before) {
+  struct stat now{};
+  const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
+  return ::fstat(fd, &now) == 0 && now.st_size == before.st_size && same(now.st_mtim, before.st_mtim) &&
+         same(now.st_ctim, before.st_ctim);
+}
+
 }  // namespace
 
 partial_file::partial_file(const store_place& place, const entry& item, std::optional<older_version> older)
@@ -165,10 +172,18 @@ result<void> partial_file::put_block(std::uint64_t index, byte_view content, con
 result<void> partial_file::write(std::uint64_t index, byte_view content, const digest& expected) {
   if (digest_of(content) != expected)
     return error{errc::verify_failed, "block " + std::to_string(index) + " of " + in_quotes(item_.path)};
+  if (const result<void> allowed = check_replacing(); !allowed) return allowed;
   return put_block(index, content, expected);
 }
 
+// What is sent differs from the file that is there.
+result<void> partial_file::check_replacing() const {
+  if (!older_ || place_.options.on_conflict != conflict_policy::refuse) return {};
+  return is_there_already(older_->path);
+}
+
 result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) {
+  if (const result<void> allowed = check_replacing(); !allowed) return allowed;
   if (const result<void> opened = open_part(); !opened) return opened;
   const std::uint64_t begin = layout_.offset(first);
   const std::uint64_t end = std::min(layout_.offset(first + count), item_.size);
@@ -219,7 +234,8 @@ result<placed> partial_file::commit(std::uint64_t size) {
 result<placed> partial_file::adopt() {
   const unique_fd parent = place_.root.open_parent(older_->path);
   const bool still_there = parent && is_file_of(older_->fd.get(), parent.get(), std::string{leaf_of(older_->path)});
-  if (!still_there) return error{errc::busy, in_quotes(item_.path) + " was replaced while it was compared"};
+  if (!still_there || !is_unchanged(older_->fd.get(), older_->status))
+    return error{errc::busy, in_quotes(item_.path) + " was changed by somebody else while it was compared"};
   if (const result<void> set = set_metadata(older_->fd.get(), item_); !set) return set.error();
   if (const result<void> durable = make_durable(place_, older_->fd.get(), item_); !durable) return durable.error();
   remove_files();

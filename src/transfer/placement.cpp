@@ -36,29 +36,34 @@ result<void> check_room(const store_place& place, std::uint64_t more) {
                                        " are kept free"};
 }
 
+result<std::optional<named_version>> newest_version(const store_place& place, int parent, const std::string& path) {
+  std::optional<named_version> newest;
+  const unsigned most = place.options.on_conflict == conflict_policy::keep_both ? most_versions : 1;
+  for (unsigned number = 0; number < most; ++number) {
+    named_version one{version_of(path, number), {}};
+    if (::fstatat(parent, std::string{leaf_of(one.path)}.c_str(), &one.status, AT_SYMLINK_NOFOLLOW) != 0) break;
+    if (!S_ISDIR(one.status.st_mode)) {
+      newest = std::move(one);
+    } else if (number == 0) {
+      return error{errc::conflict, in_quotes(path) + " is a directory on the receiver"};
+    }
+  }
+  return newest;
+}
+
 result<std::optional<older_version>> find_older(const store_place& place, const entry& item) {
   const unique_fd parent = place.root.open_parent(item.path);
-  if (!parent && (errno == ENOENT)) return std::optional<older_version>{};
+  if (!parent && errno == ENOENT) return std::optional<older_version>{};
   if (!parent) return storage_error(errno, "look up " + in_quotes(item.path));
+  const result<std::optional<named_version>> newest = newest_version(place, parent.get(), item.path);
+  if (!newest) return newest.error();
+  if (!*newest) return std::optional<older_version>{};
 
-  older_version found;
-  for (unsigned number = 0; number < most_versions; ++number) {
-    const std::string path = version_of(item.path, number);
-    struct stat status{};
-    if (::fstatat(parent.get(), std::string{leaf_of(path)}.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) break;
-    if (S_ISDIR(status.st_mode)) return error{errc::conflict, in_quotes(path) + " is a directory on the receiver"};
-    found.path = path;
-    found.status = status;
-    if (place.options.on_conflict != conflict_policy::keep_both) break;
-  }
-  if (found.path.empty()) return std::optional<older_version>{};
-
+  older_version found{(*newest)->path, {}, (*newest)->status};
   const bool is_regular = S_ISREG(found.status.st_mode);
   const bool may_be_equal =
       is_regular && item.kind == entry_kind::file && std::cmp_equal(found.status.st_size, item.size);
-  if (place.options.on_conflict == conflict_policy::refuse && !may_be_equal) {
-    return error{errc::conflict, in_quotes(found.path) + " is there already"};
-  }
+  if (place.options.on_conflict == conflict_policy::refuse && !may_be_equal) return is_there_already(found.path);
   if (!is_regular) return std::optional<older_version>{};
   found.fd.reset(
       ::openat(parent.get(), std::string{leaf_of(found.path)}.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
@@ -66,6 +71,8 @@ result<std::optional<older_version>> find_older(const store_place& place, const 
     return std::optional<older_version>{};
   return std::optional<older_version>{std::move(found)};
 }
+
+error is_there_already(const std::string& path) { return error{errc::conflict, in_quotes(path) + " is there already"}; }
 
 result<void> set_metadata(int fd, const entry& item) {
   struct stat now{};
@@ -155,7 +162,9 @@ void remove_orphans(const store_place& place) {
   while (const dirent* one = ::readdir(names)) {  // NOLINT(concurrency-mt-unsafe): no other thread has this DIR
     if (!std::string_view{one->d_name}.ends_with(temporary_suffix)) continue;
     const unique_fd fd{::openat(place.unfinished.get(), one->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
-    if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) (void)::unlinkat(place.unfinished.get(), one->d_name, 0);
+    const bool is_link = !fd && errno == ELOOP;  // cannot be locked; whoever misses his makes it again
+    if (is_link || (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0))
+      (void)::unlinkat(place.unfinished.get(), one->d_name, 0);
   }
   ::closedir(names);
 }

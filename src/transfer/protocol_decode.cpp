@@ -120,15 +120,22 @@ result<frame> of_welcome(byte_reader& in) {
   return frame{welcome};
 }
 
+// Memory is held by the block: large ones are for files that have need of them.
+bool block_size_allowed(const entry& item) noexcept {
+  if (item.block_log2 < limits::smallest_block_log2 || item.block_log2 > limits::largest_block_log2) return false;
+  if (item.block_log2 <= limits::usual_block_log2) return true;
+  const block_layout with_smaller{item.size, item.block_log2 - 1U};
+  return item.kind == entry_kind::file && with_smaller.count() > limits::blocks_per_file;
+}
+
 // The rules that hold for an entry whatever it is for: field by field, then what its kind allows.
 bool fields_allowed(const entry& item) noexcept {
   if (item.mode > 0777U || item.modified.nanoseconds >= 1'000'000'000U) return false;
-  const bool blocks = item.block_log2 >= limits::smallest_block_log2 && item.block_log2 <= limits::largest_block_log2;
   switch (item.kind) {
     case entry_kind::file:
-      return blocks && item.size != unknown_size && item.allocated <= item.size;
+      return block_size_allowed(item) && item.size != unknown_size && item.allocated <= item.size;
     case entry_kind::stream:
-      return blocks && item.size == unknown_size && item.allocated == 0;
+      return block_size_allowed(item) && item.size == unknown_size && item.allocated == 0;
     case entry_kind::directory:
     case entry_kind::symlink:
       return item.block_log2 == 0 && item.size == 0 && item.allocated == 0;

@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import mmap
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -38,6 +41,31 @@ def noise(size, seed=1):
 def summary(done):
     """The last line of what a finished `tcpsend --json` printed."""
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def peak_memory(pid):
+    """The most bytes of memory that a process has had resident so far."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def sanitized():
+    """Whether the programs are slower and larger than they are: built with a sanitizer."""
+    with open(TCPSEND, "rb") as program, mmap.mmap(program.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"__asan_init") >= 0 or content.find(b"__tsan_init") >= 0
+
+
+def heeding_permissions():
+    """A prefix for commands that must not get around modes of files as root does."""
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+def on_small_disk(directory, size):
+    """A prefix for commands that see `directory` as a disk of its own, of `size` (for mount: 4m), or None."""
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    mount = ["sh", "-c", 'mount -t tmpfs -o mode=755,size="$1" tmpfs "$0" && shift && exec "$@"', str(directory), size]
+    tried = subprocess.run([*unshare, *mount, "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+    return [*unshare, *mount] if tried.returncode == 0 else None
 
 
 class Server:
@@ -131,6 +159,10 @@ class Case(unittest.TestCase):
     def run_tcpsend(self, *arguments, input=None, patience=PATIENCE, **rest):
         """Runs tcpsend to its end: .returncode, .stdout, .stderr (text)."""
         process = self.start(*arguments, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL, **rest)
+        return self.finish(process, input, patience)
+
+    def finish(self, process, input=None, patience=PATIENCE):
+        """Waits for the end of a tcpsend that was started: .returncode, .stdout, .stderr (text)."""
         out, err = process.communicate(input, timeout=patience)
         return subprocess.CompletedProcess(process.args, process.returncode, (out or b"").decode(errors="replace"),
                                            (err or b"").decode(errors="replace"))
@@ -144,6 +176,25 @@ class Case(unittest.TestCase):
         """Starts sending to a server (or a port) on this machine; a Popen."""
         port = server.port if isinstance(server, Server) else server
         return self.start("--host", "127.0.0.1", "--port", port, *arguments, **rest)
+
+    def peer(self, talk):
+        """Listens on this machine and gives each connection to talk(socket), in a thread; returns the port."""
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def serve(connection):
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(PATIENCE)
+                talk(connection)
+
+        def accept():
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=serve, args=[listener.accept()[0]], daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        self.addCleanup(listener.close)
+        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)  # wakes accept()
+        return listener.getsockname()[1]
 
     def write(self, name, content=b"", mode=0o644):
         path = self.dir / name

@@ -46,6 +46,9 @@ class disk_store final : public store {
   [[nodiscard]] std::uint64_t largest_file() const override { return place_.options.max_file_size; }
 
  private:
+  // The path it has now.
+  [[nodiscard]] result<std::string> put_symlink(const entry& item, int parent);
+
   explicit disk_store(store_place place) : place_{std::move(place)} {}
 
   store_place place_;

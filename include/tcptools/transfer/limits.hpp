@@ -18,12 +18,12 @@ inline constexpr std::size_t text = 512;
 
 // Blocks.
 inline constexpr unsigned smallest_block_log2 = 16;
+inline constexpr unsigned usual_block_log2 = 20;  // larger ones only where a file would have too many blocks
 inline constexpr unsigned largest_block_log2 = 24;
 inline constexpr std::uint64_t blocks_per_file = 1U << 20U;
 inline constexpr std::size_t inline_content = 1U << 16U;      // a file up to this size travels with its offer
 inline constexpr std::uint64_t preferred_blocks = 1U << 14U;  // a sender takes larger blocks to stay below this
-inline constexpr unsigned preferred_block_log2 = 22;          // and past this block size takes more blocks instead
-inline constexpr unsigned stream_block_log2 = 20;
+inline constexpr unsigned stream_block_log2 = usual_block_log2;
 
 // Frames, bytes of payload.
 inline constexpr std::size_t hello_frame = 4096;

@@ -67,6 +67,7 @@ class native_sender {
   template <class Job>
   [[nodiscard]] net::awaitable<std::invoke_result_t<Job>> on_source(Job job);
 
+  void break_off(error why);
   void push_frames();
   void push(byte_buffer frames);
   void push(piece one);
@@ -90,6 +91,7 @@ class native_sender {
   std::vector<send_outcome> outcomes_;
   std::vector<send_item> later_;  // what the receiver was busy with
   std::optional<error> failure_;
+  bool told_to_stop_ = false;
   std::optional<error> busy_;
   bool producing_over_ = false;
   bool writing_over_ = false;

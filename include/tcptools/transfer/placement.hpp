@@ -16,7 +16,13 @@
 
 namespace tcptools::transfer {
 
-// A regular file that has the entry's name already, or with keep-both the newest of NAME, NAME.1, ...
+// Something that has an entry's name already, or with keep-both the newest of NAME, NAME.1, ...
+struct named_version {
+  std::string path;
+  struct stat status{};
+};
+
+// A regular file among these, open.
 struct older_version {
   std::string path;
   unique_fd fd;
@@ -26,9 +32,16 @@ struct older_version {
 // Fails with errc::storage_full if fewer than min_free bytes would be left after `more` bytes.
 [[nodiscard]] result<void> check_room(const store_place& place, std::uint64_t more);
 
-// Nothing where there is none. Fails with errc::conflict if a directory has the name, or with the policy `refuse`
-// something else than a regular file of size `needed` (any size where nothing is needed).
+// Nothing where there is none. Fails with errc::conflict if a directory has the name itself.
+[[nodiscard]] result<std::optional<named_version>> newest_version(const store_place& place, int parent,
+                                                                  const std::string& path);
+
+// Nothing where there is none. Fails as newest_version() does, and with the policy `refuse` if what is there cannot be
+// identical to what is offered.
 [[nodiscard]] result<std::optional<older_version>> find_older(const store_place& place, const entry& item);
+
+// What the policy `refuse` says.
+[[nodiscard]] error is_there_already(const std::string& path);
 
 // Mode and time of an open file, unless they are right already.
 [[nodiscard]] result<void> set_metadata(int fd, const entry& item);

@@ -72,9 +72,12 @@ TEST_CASE("the chosen block size fits every size that the protocol allows, and g
       REQUIRE(log2 <= limits::largest_block_log2);
       CHECK(log2 >= before);
       CHECK(block_layout{size, log2}.count() <= limits::blocks_per_file);
-      // No smaller block is chosen than the row of digests allows, and no larger one than needed.
-      if (log2 <= limits::preferred_block_log2 && log2 > limits::smallest_block_log2)
-        CHECK(block_layout{size, log2 - 1}.count() > limits::preferred_blocks);
+      // No larger one than needed.
+      const bool half_is_usual = log2 - 1 < limits::usual_block_log2;
+      if (log2 > limits::smallest_block_log2) {
+        CHECK(block_layout{size, log2 - 1}.count() >
+              (half_is_usual ? limits::preferred_blocks : limits::blocks_per_file));
+      }
       before = log2;
     }
   }

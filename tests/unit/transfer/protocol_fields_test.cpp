@@ -69,10 +69,21 @@ TEST_CASE("the fields of an offer are in range") {
   CHECK(changed(file, [](auto& offer) { offer.item.kind = entry_kind{0}; }) == verdict::violation);
   CHECK(changed(file, [](auto& offer) { offer.item.kind = entry_kind{5}; }) == verdict::violation);
   CHECK(changed(file, [](auto& offer) { offer.item.block_log2 = 15; }) == verdict::violation);
-  CHECK(changed(file, [](auto& offer) { offer.item.block_log2 = 24; }) == verdict::taken);
+  CHECK(changed(file, [](auto& offer) { offer.item.block_log2 = 20; }) == verdict::taken);
+  CHECK(changed(file, [](auto& offer) { offer.item.block_log2 = 21; }) == verdict::violation);
   CHECK(changed(file, [](auto& offer) { offer.item.block_log2 = 25; }) == verdict::violation);
   CHECK(changed(file, [](auto& offer) { offer.item.size = unknown_size; }) == verdict::violation);
   CHECK(changed(file, [](auto& offer) { offer.item.size = 0; }) == verdict::violation);
+}
+
+TEST_CASE("large blocks are for files that would have too many smaller ones") {
+  constexpr std::uint64_t tebibyte = std::uint64_t{1} << 40U;
+  CHECK(verdict_of(file_offer(tebibyte, 20)) == verdict::taken);
+  CHECK(verdict_of(file_offer(tebibyte, 21)) == verdict::violation);
+  CHECK(verdict_of(file_offer(tebibyte + 1, 20)) == verdict::violation);
+  CHECK(verdict_of(file_offer(tebibyte + 1, 21)) == verdict::taken);
+  CHECK(verdict_of(file_offer(16 * tebibyte, 24)) == verdict::taken);
+  CHECK(verdict_of(file_offer(16 * tebibyte, 25)) == verdict::violation);
 }
 
 TEST_CASE("a file has at most 1,048,576 blocks") {

@@ -1,0 +1,253 @@
+// A file of which an older version is there: its blocks are claimed, kept by copying, or the whole is adopted.
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "disk_store_rig.hpp"
+#include "support/catch.hpp"
+
+namespace fs = std::filesystem;
+using namespace tcptools::testing;
+using namespace tcptools::transfer;
+using tcptools::byte_buffer;
+using tcptools::errc;
+
+namespace {
+
+constexpr std::size_t some_size = 4 * smallest_block + 100;
+constexpr std::uint64_t blocks = 5;
+
+void have(const store_rig& rig, const byte_buffer& content) {
+  const completed all = rig.send(file_entry("f", content.size()), content);
+  REQUIRE(is_new(all.outcome, "f"));
+}
+
+void overwrite(const std::string& path, std::streamoff offset, const std::string& content) {
+  std::fstream file{path, std::ios::binary | std::ios::in | std::ios::out};
+  file.seekp(offset);
+  file << content;
+}
+
+}  // namespace
+
+TEST_CASE("every block of an older version is claimed, and the whole can be adopted") {
+  for (const bool fsync : {false, true}) {
+    store_options options = quick_options();
+    options.fsync = fsync;
+    const store_rig rig{options};
+    const byte_buffer content = noise(some_size, 1);
+    have(rig, content);
+    const ino_t before = rig.status("f").st_ino;
+    entry item = file_entry("f", some_size);
+    item.mode = 06711;
+    item.modified = {-5, 6};
+    const auto file = rig.open(item);
+    REQUIRE(file->adoptable());
+    REQUIRE(file->checked() == blocks);
+    for (std::uint64_t index = 0; index < blocks; ++index)
+      CHECK(*file->claim(index) == digest_of(block_of(content, index)));
+    CHECK(is_unchanged(file->adopt(), "f"));
+    CHECK(rig.status("f").st_ino == before);
+    CHECK(rig.mode("f") == 0711);
+    CHECK(rig.modified("f") == timestamp{-5, 6});
+    CHECK(rig.holds("f", content));
+    CHECK(rig.unfinished() == 0);
+  }
+}
+
+TEST_CASE("an older version that is only looked at leaves nothing behind and stays") {
+  const store_rig rig;
+  const byte_buffer content = noise(some_size, 1);
+  have(rig, content);
+  {
+    const auto file = rig.open(file_entry("f", some_size));
+    for (std::uint64_t index = 0; index < blocks; ++index) REQUIRE(file->claim(index));
+  }
+  CHECK(rig.unfinished() == 0);
+  CHECK(rig.holds("f", content));
+}
+
+TEST_CASE("blocks of an older version are kept by copying") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  byte_buffer content = old;
+  content[2 * smallest_block + 7] ^= std::byte{1};
+  fs::create_hard_link(rig / "f", rig / "other");
+  const completed rest = rig.send(file_entry("f", some_size), content);
+  CHECK(rest.kept == 4);
+  CHECK(rest.sent == 1);
+  CHECK(is_new(rest.outcome, "f"));
+  CHECK(rig.holds("f", content));
+  CHECK(rig.holds("other", old));
+}
+
+TEST_CASE("an older version of another size is claimed as far as whole blocks go") {
+  const store_rig rig;
+  const byte_buffer longest = noise(6 * smallest_block, 1);
+  struct sizes {
+    std::size_t old_size;
+    std::size_t new_size;
+    std::uint64_t checked;
+    std::uint64_t kept;
+  };
+  for (const sizes& one : {sizes{some_size, 6 * smallest_block, 4, 4}, sizes{some_size, some_size + 1, 4, 4},
+                           sizes{some_size, some_size - 1, 5, 5}, sizes{some_size, 4 * smallest_block, 4, 4},
+                           sizes{some_size, smallest_block + 1, 2, 2}, sizes{10, some_size, 0, 0},
+                           sizes{smallest_block, some_size, 1, 1}, sizes{0, some_size, 0, 0}}) {
+    CAPTURE(one.old_size, one.new_size);
+    const byte_buffer old{longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(one.old_size)};
+    const byte_buffer content{longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(one.new_size)};
+    rig.write("f", tcptools::as_text(old));
+    {
+      const auto file = rig.open(file_entry("f", one.new_size));
+      CHECK_FALSE(file->adoptable());
+      CHECK(file->checked() == one.checked);
+    }
+    const completed rest = rig.send(file_entry("f", one.new_size), content);
+    CHECK(rest.kept == one.kept);
+    CHECK(is_new(rest.outcome, "f"));
+    CHECK(rig.holds("f", content));
+  }
+}
+
+TEST_CASE("what was copied from an older version survives an interruption") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  {
+    const auto file = rig.open(file_entry("f", some_size));
+    for (const std::uint64_t index : {0U, 2U}) {
+      const auto kept = file->keep(index, digest_of(block_of(old, index)));
+      REQUIRE(kept);
+      CHECK(*kept);
+    }
+  }
+  fs::remove(rig / "f");
+  const auto file = rig.open(file_entry("f", some_size));
+  CHECK(file->checked() == 3);
+  CHECK_FALSE(file->adoptable());
+  const completed rest = complete(*file, file_entry("f", some_size), old);
+  CHECK(rest.kept == 2);
+  CHECK(rig.holds("f", old));
+}
+
+TEST_CASE("an interrupted transfer goes before an older version, and is not adopted") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  const byte_buffer content = noise(some_size, 2);
+  have(rig, old);
+  REQUIRE(rig.open(file_entry("f", some_size))->write(1, block_of(content, 1), digest_of(block_of(content, 1))));
+  {
+    const auto file = rig.open(file_entry("f", some_size));
+    CHECK_FALSE(file->adoptable());
+    CHECK(file->checked() == blocks);
+    CHECK(*file->claim(0) == digest_of(block_of(old, 0)));
+    CHECK(*file->claim(1) == digest_of(block_of(content, 1)));
+  }
+  CHECK(rig.send(file_entry("f", some_size), content).kept == 1);
+  CHECK(rig.holds("f", content));
+}
+
+TEST_CASE("what an interrupted transfer claims and no longer has is not taken from an older version") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  const byte_buffer content = noise(some_size, 2);
+  have(rig, old);
+  REQUIRE(rig.open(file_entry("f", some_size))->write(1, block_of(content, 1), digest_of(block_of(content, 1))));
+  overwrite(rig / rig.part_of("f"), smallest_block + 5, "damage");
+  const auto file = rig.open(file_entry("f", some_size));
+  const auto kept = file->keep(1, digest_of(block_of(content, 1)));
+  REQUIRE(kept);
+  CHECK_FALSE(*kept);
+  CHECK(is_new(complete(*file, file_entry("f", some_size), content).outcome, "f"));
+  CHECK(rig.holds("f", content));
+}
+
+TEST_CASE("a block of an older version that changed since it was claimed is not kept") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  const auto file = rig.open(file_entry("f", some_size));
+  const auto claimed = file->claim(1);
+  REQUIRE(claimed);
+  SECTION("written over") { overwrite(rig / "f", smallest_block + 5, "damage"); }
+  SECTION("truncated") { fs::resize_file(rig / "f", smallest_block + 5); }
+  SECTION("empty") { fs::resize_file(rig / "f", 0); }
+  const auto kept = file->keep(1, **claimed);
+  REQUIRE(kept);
+  CHECK_FALSE(*kept);
+  CHECK(is_new(complete(*file, file_entry("f", some_size), old).outcome, "f"));
+  CHECK(rig.holds("f", old));
+}
+
+TEST_CASE("an older version that ends while it is claimed has nothing there") {
+  const store_rig rig;
+  have(rig, noise(some_size, 1));
+  const auto file = rig.open(file_entry("f", some_size));
+  fs::resize_file(rig / "f", smallest_block);
+  CHECK(*file->claim(0));
+  for (std::uint64_t index = 1; index < blocks; ++index) CHECK_FALSE(*file->claim(index));
+}
+
+TEST_CASE("an older version that was replaced meanwhile is not adopted") {
+  const store_rig rig;
+  have(rig, noise(some_size, 1));
+  const auto file = rig.open(file_entry("f", some_size));
+  REQUIRE(file->adoptable());
+  SECTION("by another file") { fs::rename(rig.write("new", "other"), rig / "f"); }
+  SECTION("by one of the same content") {
+    fs::copy(rig / "f", rig / "new");
+    fs::rename(rig / "new", rig / "f");
+  }
+  SECTION("by a link to it") {
+    fs::rename(rig / "f", rig / "real");
+    fs::create_symlink("real", rig / "f");
+  }
+  SECTION("by a directory") {
+    fs::remove(rig / "f");
+    fs::create_directory(rig / "f");
+  }
+  SECTION("by nothing") { fs::remove(rig / "f"); }
+  CHECK(failed_with(file->adopt(), errc::busy));
+}
+
+TEST_CASE("an older version whose content changed meanwhile is not adopted") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  const auto file = rig.open(file_entry("f", some_size));
+  REQUIRE(file->adoptable());
+  for (std::uint64_t index = 0; index < blocks; ++index) REQUIRE(file->claim(index));
+  SECTION("written over") { overwrite(rig / "f", 5, "damage"); }
+  SECTION("truncated") { fs::resize_file(rig / "f", 100); }
+  SECTION("longer") { overwrite(rig / "f", some_size, "more"); }
+  CHECK(failed_with(file->adopt(), errc::busy));
+}
+
+TEST_CASE("an older version that is no regular file is none") {
+  const store_rig rig;
+  const byte_buffer content = noise(some_size, 1);
+  rig.write("real", tcptools::as_text(content));
+  SECTION("a link to a file") { fs::create_symlink("real", rig / "f"); }
+  SECTION("a fifo") { REQUIRE(::mkfifo((rig / "f").c_str(), 0600) == 0); }
+  const auto file = rig.open(file_entry("f", some_size));
+  CHECK(file->checked() == 0);
+  CHECK_FALSE(file->adoptable());
+  CHECK(is_new(complete(*file, file_entry("f", some_size), content).outcome, "f"));
+  CHECK_FALSE(fs::is_symlink(rig / "f"));
+  CHECK(rig.holds("f", content));
+  CHECK(rig.holds("real", content));
+}
+
+TEST_CASE("an older version with holes is claimed as zeros") {
+  const store_rig rig;
+  rig.write("f", "");
+  fs::resize_file(rig / "f", some_size);
+  const auto file = rig.open(file_entry("f", some_size));
+  CHECK(file->adoptable());
+  CHECK(*file->claim(0) == digest_of_zeros(smallest_block));
+  CHECK(*file->claim(4) == digest_of_zeros(100));
+}
