@@ -4,6 +4,7 @@
 #include <CLI/Formatter.hpp>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "cli/exit_code.hpp"
 #include "cli/send_options.hpp"
@@ -17,34 +18,41 @@ namespace {
 
 using namespace tcptools::cli;
 
-int run(int argc, char** argv) {
+int send(int argc, char** argv) {
   CLI::App app{"Delivers files over TCP: verified, resumable, complete or not at all.", "tcpsend"};
   app.set_version_flag("--version", "tcpsend " + std::string{tcptools::version()});
   set_usage(app,
-            "Usage: tcpsend [OPTIONS] --host HOST [--port PORT] PATH...\n       tcpsend serve [OPTIONS] --dir DIR");
+            "Usage: tcpsend [OPTIONS] --host HOST [--port PORT] PATH...\n"
+            "       tcpsend serve [OPTIONS] --dir DIR      receive; see tcpsend serve --help");
   app.footer(std::string{exit_code_help});
-  send_options sending;
-  add_send_options(app, sending);
-
-  CLI::App* const serve = app.add_subcommand("serve", "Receive files into a directory");
-  set_usage(*serve, "Usage: tcpsend serve [OPTIONS] --dir DIR");
-  serve->footer(std::string{exit_code_help});
-  serve_options serving;
-  add_serve_options(*serve, serving);
-
+  send_options options;
+  add_send_options(app, options);
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
-  if (*serve) return run_serve(serving);
-  if (sending.settings.host.empty()) return complain_about_usage("tcpsend", "--host is required");
-  if (sending.paths.empty())
+  if (options.settings.host.empty()) return complain_about_usage("tcpsend", "--host is required");
+  if (options.paths.empty()) {
     return complain_about_usage("tcpsend", "nothing to send: name a file, a directory, or - for standard input");
-  return run_send(sending);
+  }
+  return run_send(options);
+}
+
+int serve(int argc, char** argv) {
+  CLI::App app{"Receives files into a directory.", "tcpsend serve"};
+  set_usage(app, "Usage: tcpsend serve [OPTIONS] --dir DIR");
+  app.footer(std::string{serve_exit_code_help});
+  serve_options options;
+  add_serve_options(app, options);
+  if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  if (options.directory.empty()) return complain_about_usage("tcpsend serve", "--dir is required");
+  return run_serve(options);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    // Only as the first word: a file may have this name as well.
+    const bool is_serve = argc > 1 && std::string_view{argv[1]} == "serve";
+    return is_serve ? serve(argc - 1, argv + 1) : send(argc, argv);
   } catch (const std::exception& exception) {
     return report_internal_error("tcpsend", exception.what());
   }

@@ -66,6 +66,9 @@ errc storage_errc(int error_number) noexcept {
     case EACCES:
     case EPERM:
       return errc::storage_read_only;
+    case EMFILE:
+    case ENFILE:
+      return errc::busy;
     case EXDEV:
     case ELOOP:
     case ENAMETOOLONG:

@@ -5,9 +5,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <chrono>
-#include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/json_lines.hpp"
 #include "cli/option_types.hpp"
 #include "tcptools/base/text.hpp"
 
@@ -47,15 +47,15 @@ std::string as_text(const json& fields) {
 
 void add_log_options(CLI::App& app, log_options& options) {
   add_choice(app, "--log-level", options.level,
-             std::map<std::string, log_level>{{"debug", log_level::debug},
-                                              {"info", log_level::info},
-                                              {"warning", log_level::warning},
-                                              {"error", log_level::error},
-                                              {"off", log_level::off}},
+             choices<log_level>{{"debug", log_level::debug},
+                                {"info", log_level::info},
+                                {"warning", log_level::warning},
+                                {"error", log_level::error},
+                                {"off", log_level::off}},
              "How much to log on standard error")
       ->default_str("info");
   add_choice(app, "--log-format", options.format,
-             std::map<std::string, log_format>{{"text", log_format::text}, {"json", log_format::json}}, "How to log it")
+             choices<log_format>{{"text", log_format::text}, {"json", log_format::json}}, "How to log it")
       ->default_str("text");
 }
 
@@ -78,7 +78,7 @@ void event_log::write(log_level level, std::string_view what, const json& fields
   json object{{"event", what}};
   object.update(fields);
   // The pattern has opened the object and written the time and the level.
-  logger_->log(to_spdlog(level), object.dump(-1, ' ', false, json::error_handler_t::replace).substr(1));
+  logger_->log(to_spdlog(level), to_line(object).substr(1));
 }
 
 }  // namespace tcptools::cli

@@ -52,7 +52,9 @@ class spawn_setup {
 
 std::vector<std::string> environment_for(const exec_call& call) {
   std::vector<std::string> all;
-  for (char** one = environ; *one != nullptr; ++one) all.emplace_back(*one);
+  for (char** one = environ; *one != nullptr; ++one) {
+    if (!std::string_view{*one}.starts_with("TCPSEND_")) all.emplace_back(*one);
+  }
   all.push_back("TCPSEND_PATH=" + call.path);
   all.push_back("TCPSEND_NAME=" + call.name);
   all.push_back("TCPSEND_SIZE=" + std::to_string(call.size));
@@ -74,6 +76,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 void exec_hook::child::started(pid_t id) {
   const std::scoped_lock lock{mutex_};
   id_ = id;
+  if (killed_) (void)::kill(id_, SIGKILL);
 }
 
 int exec_hook::child::wait() {
@@ -88,9 +91,10 @@ int exec_hook::child::wait() {
   return status;
 }
 
-void exec_hook::child::terminate() {
+void exec_hook::child::kill() {
   const std::scoped_lock lock{mutex_};
-  if (id_ != 0) (void)::kill(id_, SIGTERM);
+  killed_ = true;
+  if (id_ != 0) (void)::kill(id_, SIGKILL);
 }
 
 // Blocks until the program has ended. Empty if it exited with 0.
@@ -113,7 +117,7 @@ exec_hook::exec_hook(const net::any_executor& executor, net::task_group& tasks, 
     : tasks_{tasks}, command_{std::move(command)}, complain_{std::move(complain)}, room_{executor} {}
 
 void exec_hook::push(exec_call call) {
-  if (command_.empty()) return;
+  if (command_.empty() || stopped_) return;
   waiting_.push_back(std::move(call));
   if (!std::exchange(running_, true)) tasks_.spawn("exec", run_all());
 }
@@ -125,9 +129,10 @@ net::awaitable<void> exec_hook::wait_for_room() {
 }
 
 void exec_hook::stop() {
+  stopped_ = true;
   waiting_.clear();
   room_.notify_all();
-  child_.terminate();
+  child_.kill();
 }
 
 net::awaitable<void> exec_hook::run_all() {

@@ -37,7 +37,7 @@ class exec_hook {
   void push(exec_call call);
   [[nodiscard]] bool is_full() const noexcept;
   net::awaitable<void> wait_for_room();
-  // Calls that have not begun are dropped, and the program that runs is asked to end (SIGTERM).
+  // Calls that have not begun are dropped, and the program that runs is killed.
   void stop();
 
  private:
@@ -47,11 +47,12 @@ class exec_hook {
     void started(pid_t id);
     // Its wait status.
     [[nodiscard]] int wait();
-    void terminate();
+    void kill();
 
    private:
     std::mutex mutex_;
     pid_t id_ = 0;
+    bool killed_ = false;
   };
 
   net::awaitable<void> run_all();
@@ -65,6 +66,7 @@ class exec_hook {
   std::deque<exec_call> waiting_;
   net::event room_;
   bool running_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace tcptools::cli

@@ -31,6 +31,14 @@ inline constexpr std::string_view exit_code_help =
     "  7         timed out\n"
     "  130, 143  ended by SIGINT, SIGTERM";
 
+inline constexpr std::string_view serve_exit_code_help =
+    "Exit codes:\n"
+    "  0         ended by a signal after its sessions; with --once: the session was received\n"
+    "  2         usage, or a directory that cannot be used\n"
+    "  3         cannot listen; with --once: the connection was lost\n"
+    "  4 to 7    with --once: as tcpsend's\n"
+    "  130, 143  with --once: ended by SIGINT, SIGTERM before a session was over";
+
 [[nodiscard]] exit_code exit_code_for(errc code) noexcept;
 
 // The errc's name as --json prints it: "storage_full".

@@ -1,6 +1,8 @@
 // Tells scripts which port was taken.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string>
 
@@ -19,9 +21,10 @@ class port_file {
   ~port_file();
 
  private:
-  explicit port_file(std::string path) : path_{std::move(path)} {}
+  port_file(std::string path, const struct stat& status) : path_{std::move(path)}, status_{status} {}
 
   std::string path_;
+  struct stat status_{};
 };
 
 }  // namespace tcptools::cli

@@ -1,7 +1,5 @@
 #include "cli/send_options.hpp"
 
-#include <map>
-
 #include "cli/option_types.hpp"
 
 namespace tcptools::cli {
@@ -20,59 +18,56 @@ result<std::uint64_t> parse_rate(const std::string& text) {
 
 void add_send_options(CLI::App& app, send_options& options) {
   transfer::send_settings& settings = options.settings;
-  app.add_option("PATH", options.paths, "Files and directories to send; - is standard input (needs --name)")
-      ->type_name("");
+  add_texts(app, "PATH", "", options.paths, "Files and directories to send; - is standard input (needs --name)");
 
-  app.add_option("--host", settings.host, "The receiver: a name, an IPv4 or an IPv6 address")->type_name("HOST");
-  app.add_option("--port", settings.port, "Its port")
-      ->type_name("PORT")
-      ->check(CLI::Range(1, 65535))
-      ->default_val(1122);
+  add_text(app, "--host", "HOST", settings.host, "The receiver: a name, an IPv4 or an IPv6 address");
+  add_port(app, settings.port, false, "Its port");
 
-  app.add_option("--name", options.name, "What the one PATH is called over there; may contain directories")
-      ->type_name("NAME");
-  app.add_option("--into", options.into, "A directory over there that everything goes into")->type_name("SUBDIR");
-  app.add_option("--exclude", options.excludes,
-                 "Leave out what matches (*, ?, [..], **; dir/ for directories); repeatable")
-      ->type_name("GLOB")
+  add_parsed(
+      app, "--name", "NAME", "What the one PATH is to be called there; may contain directories",
+      [](const std::string& text) { return result<std::string>{as_given(text)}; },
+      [&options](const std::string& value) { options.name = value; });
+  add_text(app, "--into", "SUBDIR", options.into, "A directory below the receiver's that everything goes into");
+  add_texts(app, "--exclude", "GLOB", options.excludes,
+            "Leave out what matches, relative to each PATH (*, ?, [..], **/; dir/ for directories); repeatable")
       ->allow_extra_args(false)
       ->take_all();
   add_choice(app, "--links", options.links,
-             std::map<std::string, transfer::links_policy>{{"skip", transfer::links_policy::skip},
-                                                           {"follow", transfer::links_policy::follow},
-                                                           {"keep", transfer::links_policy::keep}},
+             choices<transfer::links_policy>{{"skip", transfer::links_policy::skip},
+                                             {"follow", transfer::links_policy::follow},
+                                             {"keep", transfer::links_policy::keep}},
              "Symbolic links; default: follow the named ones, skip those inside trees");
   app.add_flag("--dry-run", options.dry_run, "Only list on standard output what would be sent");
   app.add_flag("--remove-source", settings.remove_source, "Remove each file once it is delivered");
 
   add_duration(app, "--retry-for",
-               "Try again for so long, the first connection too (never after a refusal or a full disk)",
+               "Keep trying this long, the first connection too (never after a refusal or a full disk); default: 30s, "
+               "and only once connected",
                [&settings](std::chrono::milliseconds value) {
                  settings.retry_for = value;
                  settings.resume_for = value;
-               })
-      ->default_str("0 at first, 30s once connected");
+               });
   add_wait(app, "--connect-timeout", "For each address of the host", [&settings](auto value) {
     settings.connect_timeout = value;
   })->default_str("10s");
-  add_wait(app, "--idle-timeout", "Give up on a receiver that moves nothing for so long", [&settings](auto value) {
+  add_wait(app, "--idle-timeout", "Give up on a receiver that moves nothing for this long", [&settings](auto value) {
     settings.idle_timeout = value;
   })->default_str("30s");
-  add_wait(app, "--deadline", "Give up on the whole run after so long",
+  add_wait(app, "--deadline", "Give up on the whole run after this long",
            [&options](auto value) { options.deadline = value; });
-  add_parsed(app, "--limit-rate", "SIZE", "Send at most so much a second", parse_rate,
+  add_parsed(app, "--limit-rate", "SIZE", "Send at most this much per second", parse_rate,
              [&settings](std::uint64_t value) { settings.bytes_per_second = value; });
 
   add_choice(
       app, "--progress", options.progress,
-      std::map<std::string, progress_mode>{
+      choices<progress_mode>{
           {"auto", progress_mode::automatic}, {"always", progress_mode::always}, {"never", progress_mode::never}},
       "A progress line on standard error; auto: if it is a terminal");
   app.add_flag("--quiet", options.quiet, "Say nothing but errors");
   app.add_flag("--verbose", options.verbose, "Name every file and connection");
   app.add_flag("--json", options.json, "One JSON object a line on standard output");
   add_choice(app, "--protocol", options.protocol,
-             std::map<std::string, send_protocol>{{"native", send_protocol::native}, {"compat", send_protocol::compat}},
+             choices<send_protocol>{{"native", send_protocol::native}, {"compat", send_protocol::compat}},
              "compat: for receivers that speak NAME&SIZE");
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "cli/json_lines.hpp"
 #include "cli/send_report.hpp"
 #include "cli/status_line.hpp"
+#include "cli/usage.hpp"
 #include "tcptools/base/text.hpp"
 #include "tcptools/base/units.hpp"
 #include "tcptools/net/event.hpp"
@@ -123,40 +125,34 @@ class send_run {
   result<void> end_;
 };
 
-int list_only(transfer::source& from, bool json) {
-  status_line out{"tcpsend"};
-  exit_code_sum codes;
+int list_only(const send_options& options, transfer::source& from) {
+  send_report report{options};
   for (bool last = false; !last;) {
     const transfer::source_batch batch = from.next(entries_per_step);
-    for (const transfer::source_trouble& trouble : batch.troubles) {
-      out.say(visible(trouble.origin) + ": " + trouble.what.text());
-      if (!trouble.only_a_warning) codes.add(exit_code_for(trouble.what.code()));
-    }
-    for (const transfer::source_item& one : batch.items) {
-      if (json) {
-        const bool sized = one.item.kind == transfer::entry_kind::file;
-        nlohmann::ordered_json object{
-            {"type", "file"}, {"path", one.item.path}, {"source", visible(one.origin)}, {"status", "would_send"}};
-        if (sized) object["size"] = one.item.size;
-        print_json(object);
-      } else {
-        std::puts(visible(one.item.path).c_str());
-      }
-    }
+    for (const transfer::source_trouble& trouble : batch.troubles) report.on_trouble(trouble);
+    for (const transfer::source_item& one : batch.items) report.on_would_send(one);
     last = batch.last;
   }
-  return static_cast<int>(codes.value());
+  const bool is_written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (is_written) return report.finish({}, 0);
+  return report.finish(error{errc::usage, "cannot write to standard output"}, 0);
 }
 
 }  // namespace
 
 int run_send(const send_options& options) {
+  // Whoever reads what we say may leave; the files are delivered all the same.
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  if (options.protocol == send_protocol::compat && options.settings.remove_source) {
+    return complain_about_usage("tcpsend",
+                                "--remove-source needs an acknowledgement, which the protocol compat has not");
+  }
   const auto source = open_source(options);
   if (!source) {
     status_line{"tcpsend"}.say(source.error().text());
     return static_cast<int>(exit_code_for(source.error().code()));
   }
-  if (options.dry_run) return list_only(**source, options.json);
+  if (options.dry_run) return list_only(options, **source);
   if (options.protocol == send_protocol::compat) return send_run<transfer::compat_sender>{options, **source}.run();
   return send_run<transfer::sender>{options, **source}.run();
 }

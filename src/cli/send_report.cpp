@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -47,7 +48,7 @@ send_report::send_report(const send_options& options)
     : options_{options}, out_{"tcpsend"}, shows_progress_{wants_progress(options)} {
   if (options_.json) {
     print_json({{"type", "start"},
-                {"host", visible(options.settings.host)},
+                {"host", options.settings.host},
                 {"port", options.settings.port},
                 {"protocol", options.protocol == send_protocol::native ? "native" : "compat"}});
   }
@@ -75,7 +76,7 @@ void send_report::on_outcome(const transfer::send_outcome& outcome) {
       print_json({{"type", "file"},
                   {"kind", word_for(item.kind)},
                   {"path", item.path},
-                  {"source", name},
+                  {"source", outcome.what.origin},
                   {"status", "failed"},
                   {"error", to_json(outcome.outcome.error())}});
     }
@@ -93,20 +94,35 @@ void send_report::on_outcome(const transfer::send_outcome& outcome) {
     print_json({{"type", "file"},
                 {"kind", word_for(item.kind)},
                 {"path", outcome.outcome->path},
-                {"source", name},
+                {"source", outcome.what.origin},
                 {"status", unchanged ? "unchanged" : "delivered"},
                 {"size", size}});
   }
   if (options_.verbose && counts) out_.say(name + (unchanged ? ": unchanged" : ": delivered"));
 }
 
+void send_report::on_would_send(const transfer::source_item& what) {
+  const bool counts = what.item.kind != transfer::entry_kind::directory;
+  if (counts) ++files_;
+  bytes_ += what.item.kind == transfer::entry_kind::file ? what.item.size : 0;
+  if (!options_.json) {
+    std::puts(visible(what.item.path).c_str());
+    return;
+  }
+  json object{{"type", "file"},
+              {"kind", word_for(what.item.kind)},
+              {"path", what.item.path},
+              {"source", what.origin},
+              {"status", "would_send"}};
+  if (what.item.kind == transfer::entry_kind::file) object["size"] = what.item.size;
+  print_json(object);
+}
+
 void send_report::on_trouble(const transfer::source_trouble& trouble) {
   if (!trouble.only_a_warning) {
     if (options_.json) {
-      print_json({{"type", "file"},
-                  {"source", visible(trouble.origin)},
-                  {"status", "failed"},
-                  {"error", to_json(trouble.what)}});
+      print_json(
+          {{"type", "file"}, {"source", trouble.origin}, {"status", "failed"}, {"error", to_json(trouble.what)}});
     }
     fail(visible(trouble.origin), trouble.what);
   } else if (!options_.quiet) {
@@ -181,7 +197,7 @@ void send_report::print_summary(int code) {
                 {"seconds", static_cast<double>(took.count()) / 1000.0},
                 {"exit_code", code}});
   }
-  if (options_.quiet || (files_ == 0 && code != 0)) return;
+  if (options_.quiet || options_.dry_run || (files_ == 0 && code != 0)) return;
   std::string text = count_of(files_, "file");
   if (unchanged_ > 0) text += " (" + std::to_string(unchanged_) + " unchanged)";
   if (failed_ > 0) text += ", " + std::to_string(failed_) + " not delivered";

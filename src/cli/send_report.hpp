@@ -22,6 +22,8 @@ class send_report final : public transfer::send_observer {
   void on_content(const transfer::source_item& item, std::uint64_t bytes) override;
   void on_wire(std::uint64_t bytes) override { bytes_sent_ += bytes; }
   void on_outcome(const transfer::send_outcome& outcome) override;
+  // With --dry-run, instead of an outcome.
+  void on_would_send(const transfer::source_item& what);
   void on_trouble(const transfer::source_trouble& trouble) override;
 
   [[nodiscard]] bool wants_totals() const noexcept { return shows_progress_ || options_.json; }

@@ -1,34 +1,28 @@
 #include "cli/serve_options.hpp"
 
-#include <map>
-
 #include "cli/option_types.hpp"
 
 namespace tcptools::cli {
 
 void add_serve_options(CLI::App& app, serve_options& options) {
-  app.add_option("--bind", options.bind, "Listen on this address; * for all; repeatable")
-      ->type_name("ADDR")
+  add_texts(app, "--bind", "ADDR", options.bind, "Listen on this address; * for all; repeatable")
       ->allow_extra_args(false)
       ->take_all()
       ->default_str("localhost");
-  app.add_option("--port", options.port, "Listen on this port; 0: one that is free")
-      ->type_name("PORT")
-      ->default_val(1122);
-  app.add_option("--port-file", options.port_file, "Write the port to this file once connections are accepted")
-      ->type_name("FILE");
-  app.add_option("--dir", options.directory, "Where files go; must exist")->type_name("DIR")->required();
+  add_port(app, options.port, true, "Listen on this port; 0: one that is free");
+  add_text(app, "--port-file", "FILE", options.port_file, "Write the port to this file while connections are accepted");
+  add_text(app, "--dir", "DIR", options.directory, "Where files go; must exist");
 
   add_choice(app, "--on-conflict", options.store.on_conflict,
-             std::map<std::string, transfer::conflict_policy>{{"replace", transfer::conflict_policy::replace},
-                                                              {"keep-both", transfer::conflict_policy::keep_both},
-                                                              {"refuse", transfer::conflict_policy::refuse}},
+             choices<transfer::conflict_policy>{{"replace", transfer::conflict_policy::replace},
+                                                {"keep-both", transfer::conflict_policy::keep_both},
+                                                {"refuse", transfer::conflict_policy::refuse}},
              "What to do about a different file of the same name")
       ->default_str("replace");
   add_size(app, "--max-file-size", "Refuse larger files", [&options](std::uint64_t size) {
     options.store.max_file_size = size;
   })->default_str("1TiB");
-  add_size(app, "--min-free", "Keep so much of the disk free", [&options](std::uint64_t size) {
+  add_size(app, "--min-free", "Keep this much of the disk free", [&options](std::uint64_t size) {
     options.store.min_free = size;
   })->default_str("64MiB");
   app.add_flag_callback(
@@ -37,18 +31,16 @@ void add_serve_options(CLI::App& app, serve_options& options) {
       ->type_name("N")
       ->check(CLI::Range(1, 65535))
       ->default_val(options.server.max_sessions);
-  add_wait(app, "--idle-timeout", "End sessions that move nothing for so long", [&options](auto value) {
+  add_wait(app, "--idle-timeout", "End sessions that move nothing for this long", [&options](auto value) {
     options.idle_timeout = value;
   })->default_str("30s");
   app.add_flag("--once", options.server.once, "Receive one session, then exit with its result");
-  add_choice(app, "--compat", options.server.compat, std::map<std::string, bool>{{"on", true}, {"off", false}},
+  add_choice(app, "--compat", options.server.compat, choices<bool>{{"on", true}, {"off", false}},
              "Also take senders that speak NAME&SIZE")
       ->default_str("on");
-  app.add_option(
-         "--exec", options.exec,
-         "Run this program after each delivered file, with its path as the argument and TCPSEND_PATH, _NAME, _SIZE, "
-         "_DIGEST, _PEER in the environment; one at a time, never through a shell")
-      ->type_name("COMMAND");
+  add_text(app, "--exec", "COMMAND", options.exec,
+           "Run this program after each delivered file, one at a time, with the file's path as its argument and "
+           "TCPSEND_PATH, _NAME, _SIZE, _DIGEST, _PEER in its environment");
   app.add_flag("--json", options.json, "One JSON object a line on standard output");
   add_log_options(app, options.log);
 }

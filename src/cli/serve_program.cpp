@@ -1,5 +1,7 @@
 #include "cli/serve_program.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <asio/io_context.hpp>
 #include <csignal>
@@ -40,6 +42,14 @@ result<std::vector<asio::ip::address>> addresses(const std::vector<std::string>&
   return all;
 }
 
+// The usual soft limit is for programs that use select().
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int failed(const error& why) {
   status_line{"tcpsend serve"}.say(why.text());
   return static_cast<int>(exit_code_for(why.code()));
@@ -50,6 +60,9 @@ int failed(const error& why) {
 int run_serve(const serve_options& options) {
   // Beyond a limit on the size of files a write is to fail, for that file alone.
   (void)std::signal(SIGXFSZ, SIG_IGN);
+  // Whoever reads what we say may leave.
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   const auto bind = addresses(options.bind);
   if (!bind) return failed(bind.error());
   const auto store = transfer::disk_store::open(options.directory, options.store);
@@ -82,9 +95,9 @@ int run_serve(const serve_options& options) {
     while (tasks.size() > 1) co_await tasks.changed();
     signals.stop();
   };
-  report.on_listening((*listener)->text(), (*listener)->port());
   const auto port_file = port_file::write(options.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
+  report.on_listening((*listener)->text(), (*listener)->port());
   tasks.spawn("serve", serve());
   io.run();
 

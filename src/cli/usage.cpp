@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/exit_code.hpp"
+#include "cli/option_types.hpp"
 #include "cli/status_line.hpp"
 #include "tcptools/base/text.hpp"
 
@@ -32,13 +34,15 @@ int complain_about_usage(std::string_view program, std::string_view what) {
 }
 
 std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) arguments.push_back(shielded(argv[i]));
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments));  // takes them in reverse
     return std::nullopt;
   } catch (const CLI::Success& asked) {
     return app.exit(asked);  // --help or --version, on standard output
   } catch (const CLI::ParseError& wrong) {
-    return complain_about_usage(app.get_name(), visible(wrong.what()));
+    return complain_about_usage(app.get_name(), visible(as_given(wrong.what())));
   }
 }
 

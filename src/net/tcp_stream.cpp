@@ -142,6 +142,12 @@ void tcp_stream::close() {
   socket_.close(ignored);
 }
 
+void tcp_stream::reset() {
+  std::error_code ignored;
+  socket_.set_option(asio::socket_base::linger{true, 0}, ignored);
+  close();
+}
+
 std::size_t tcp_stream::unacknowledged() const {
   int count = 0;
   if (!socket_.is_open() || ::ioctl(socket_.native_handle(), SIOCOUTQ, &count) != 0) return 0;

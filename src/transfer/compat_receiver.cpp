@@ -50,6 +50,7 @@ net::awaitable<result<void>> compat_receiver::run(byte_view already_read) {
     if (stopped_) co_return *stopped_;
     if (!header) co_return header.error();
     if (!*header) co_return result<void>{};
+    is_first_ = false;
     const result<void> received = co_await receive(**header);
     if (stopped_) co_return *stopped_;
     if (!received) co_return received;
@@ -58,16 +59,15 @@ net::awaitable<result<void>> compat_receiver::run(byte_view already_read) {
 
 net::awaitable<result<std::optional<compat_file>>> compat_receiver::read_header() {
   compat_header header;
-  const auto until = clock::now() + limits::hello_wait;
-  bool begun = false;
+  std::optional<clock::time_point> until;  // once it has begun
   for (;;) {
-    begun = begun || !unread_.empty();
+    if (!until && !unread_.empty()) until = (is_first_ ? info_.started : clock::now()) + limits::hello_wait;
     header.feed(std::exchange(unread_, {}));
     if (!header.state()) co_return header.state().error();
     const bool complete = header.state()->has_value();
     // Between two files the sender may think for as long as it may be idle.
-    const auto patience = begun ? until : clock::now() + context_.idle_timeout;
-    stream_.set_deadline(complete ? std::min(until, clock::now() + limits::compat_quiet_gap) : patience);
+    const auto patience = until ? *until : clock::now() + context_.idle_timeout;
+    stream_.set_deadline(complete ? std::min(patience, clock::now() + limits::compat_quiet_gap) : patience);
     std::array<std::byte, limits::compat_header> bytes{};
     const result<std::size_t> got = co_await stream_.read_some(bytes);
     stream_.clear_deadline();
@@ -77,7 +77,7 @@ net::awaitable<result<std::optional<compat_file>>> compat_receiver::read_header(
     }
     if (got.error().code() == errc::timed_out && complete) co_return *header.state();
     if (got.error().code() != errc::end_of_stream) co_return got.error();
-    if (!begun) co_return std::optional<compat_file>{};
+    if (!until) co_return std::optional<compat_file>{};
     co_return error{errc::connection_lost, "the sender closed the connection in the middle of a header"};
   }
 }
@@ -91,8 +91,10 @@ net::awaitable<result<void>> compat_receiver::receive(const compat_file& file) {
   info_.bytes_received = stream_.bytes_read();
   ++(report.outcome ? info_.delivered : info_.failed);
   context_.observer.on_entry(info_, report);
-  if (!report.outcome) co_return report.outcome.error();
-  co_return result<void>{};
+  if (report.outcome) co_return result<void>{};
+  // An orderly end would tell the sender that all is well.
+  stream_.reset();
+  co_return report.outcome.error();
 }
 
 net::awaitable<result<placed>> compat_receiver::store_content(const entry& item, std::uint64_t size, digest& root) {
@@ -104,7 +106,9 @@ net::awaitable<result<placed>> compat_receiver::store_content(const entry& item,
   result<std::unique_ptr<incoming>> opened = co_await net::offload(context_.pool, std::move(open));
   if (!opened) co_return opened.error();
   const std::unique_ptr<incoming> file = std::move(*opened);
+  stream_.set_deadline(clock::now() + context_.idle_timeout);
   const result<void> answered = co_await stream_.write(as_bytes(compat_go_ahead));
+  stream_.clear_deadline();
   if (!answered) co_return answered.error();
 
   const block_layout layout{size, item.block_log2};

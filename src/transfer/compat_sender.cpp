@@ -9,6 +9,7 @@
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/worker_pool.hpp"
 #include "tcptools/transfer/compat_protocol.hpp"
+#include "tcptools/transfer/limits.hpp"
 
 namespace tcptools::transfer {
 namespace {
@@ -39,14 +40,19 @@ net::awaitable<result<void>> expect_go_ahead(net::stream& stream) {
   co_return error{errc::protocol_violation, "the receiver said " + in_quotes(answer) + " instead of ok"};
 }
 
-// The receiver has the last word by closing; what it says before is of no meaning.
-net::awaitable<result<void>> await_close(net::stream& stream) {
+// The receiver has the last word by closing; what it says before is of no meaning. It may take its time as long as it
+// takes what is still under way to it.
+net::awaitable<result<void>> await_close(net::stream& stream, std::chrono::milliseconds idle_timeout) {
+  std::size_t under_way = stream.unacknowledged();
   for (;;) {
+    stream.set_deadline(clock::now() + idle_timeout);
     std::array<std::byte, 256> ignored{};
     const result<std::size_t> got = co_await stream.read_some(ignored);
     if (got) continue;
     if (got.error().code() == errc::end_of_stream) co_return result<void>{};
-    co_return got.error();
+    const std::size_t before = std::exchange(under_way, stream.unacknowledged());
+    const bool moves = got.error().code() == errc::timed_out && under_way < before;
+    if (!moves) co_return got.error();
   }
 }
 
@@ -138,7 +144,7 @@ net::awaitable<result<void>> compat_sender::exchange(net::stream& stream, const 
   if (const result<void> same = co_await net::offload(context_.pool, std::move(check)); !same) co_return same;
   stream.set_deadline(clock::now() + context_.settings.idle_timeout);
   if (const result<void> ended = co_await stream.shutdown_send(); !ended) co_return ended;
-  co_return co_await await_close(stream);
+  co_return co_await await_close(stream, context_.settings.idle_timeout);
 }
 
 net::awaitable<result<void>> compat_sender::send_content(net::stream& stream, const source_item& what,
@@ -152,8 +158,12 @@ net::awaitable<result<void>> compat_sender::send_content(net::stream& stream, co
     auto read = [&file, offset, content] { return file.read(offset, content); };
     if (const result<void> got = co_await net::offload(context_.pool, std::move(read)); !got) co_return got;
     if (limiter_) co_await net::sleep_for(limiter_->reserve(length, clock::now()));
-    stream.set_deadline(clock::now() + context_.settings.idle_timeout);
-    if (const result<void> sent = co_await stream.write(content); !sent) co_return sent;
+    for (byte_view left = content; !left.empty();) {
+      const byte_view now = left.first(std::min(left.size(), limits::progress_quantum));
+      left = left.subspan(now.size());
+      stream.set_deadline(clock::now() + context_.settings.idle_timeout);
+      if (const result<void> sent = co_await stream.write(now); !sent) co_return sent;
+    }
     context_.observer.on_content(what, length);
     offset += length;
   }

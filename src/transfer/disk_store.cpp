@@ -59,6 +59,7 @@ result<small_in_work> prepare(const store_place& place, const small_file& file) 
   if (*older && place.options.on_conflict == conflict_policy::refuse) {
     return is_there_already((*older)->path);
   }
+  if (const result<void> room = check_room(place, file.content.size()); !room) return room.error();
   result<temporary_file> made = temporary_file::create(place);
   if (!made) return made.error();
   if (const result<void> written = write_at(made->get(), 0, file.content, item); !written) return written.error();
@@ -68,9 +69,10 @@ result<small_in_work> prepare(const store_place& place, const small_file& file) 
 }
 
 result<placed> finish(const store_place& place, const entry& item, small_in_work& work, parents& directories) {
-  if (work.identical) return placed{work.identical->path, true};
-  const result<int> parent = directories.open(item.path);
+  const result<int> parent =
+      directories.open(item.path, work.identical ? parents::purpose::leave : parents::purpose::place);
   if (!parent) return parent.error();
+  if (work.identical) return placed{work.identical->path, true};
   const result<std::string> name = give_name(place, work.file->name(), *parent, item.path);
   if (!name) return name.error();
   work.file->release();
@@ -95,6 +97,17 @@ void put_together(const store_place& place, std::span<const small_file> files, p
 
 }  // namespace
 
+bool durable_directories::contains(const std::string& path) {
+  const std::scoped_lock lock{mutex_};
+  return paths_.contains(path);
+}
+
+void durable_directories::add(const std::string& path) {
+  const std::scoped_lock lock{mutex_};
+  if (paths_.size() >= most) paths_.clear();
+  paths_.insert(path);
+}
+
 result<std::unique_ptr<disk_store>> disk_store::open(const std::filesystem::path& directory, store_options options) {
   const auto unusable = [&directory](int number) {
     return error{errc::usage, "cannot receive into " + in_quotes(directory.string()) + ": " + os_text(number)};
@@ -106,6 +119,12 @@ result<std::unique_ptr<disk_store>> disk_store::open(const std::filesystem::path
   // A link in its place would let others choose where unfinished files go.
   unique_fd unfinished{::openat(root->get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   if (!unfinished) return unusable(errno);
+  struct stat status{};
+  if (::fstat(unfinished.get(), &status) != 0) return unusable(errno);
+  if (status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return error{errc::usage, "cannot receive into " + in_quotes(directory.string()) + ": its " + name +
+                                  " belongs to somebody else, or others may write to it"};
+  }
   if (::faccessat(unfinished.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) return unusable(errno);
   std::unique_ptr<disk_store> made{new disk_store{{std::move(*root), std::move(unfinished), options}}};
   remove_orphans(made->place_);
@@ -116,10 +135,10 @@ result<std::unique_ptr<incoming>> disk_store::open(const entry& item) {
   const std::uint64_t limit = place_.options.max_file_size;
   const std::uint64_t size = item.kind == entry_kind::file ? item.size : item.allocated;
   if (size > limit) return error{errc::too_large, in_quotes(item.path) + " is larger than " + format_size(limit)};
-  if (const result<void> room = check_room(place_, item.allocated); !room) return room.error();
   result<std::optional<older_version>> older = find_older(place_, item);
   if (!older) return older.error();
   if (item.kind == entry_kind::stream) {
+    if (const result<void> room = check_room(place_, item.allocated); !room) return room.error();
     auto file = stream_file::open(place_, item);
     if (!file) return file.error();
     return std::unique_ptr<incoming>{std::move(*file)};
@@ -130,21 +149,13 @@ result<std::unique_ptr<incoming>> disk_store::open(const entry& item) {
 }
 
 std::vector<result<placed>> disk_store::put(std::span<const small_file> files) {
-  std::uint64_t bytes = 0;
-  for (const small_file& one : files) bytes += one.content.size();
-  const result<void> room = check_room(place_, bytes);
-
   std::vector<result<placed>> outcomes;
   outcomes.reserve(files.size());
   parents directories{place_};
   while (!files.empty()) {
     const auto together = files.first(std::min(files.size(), files_in_work));
     files = files.subspan(together.size());
-    if (room) {
-      put_together(place_, together, directories, outcomes);
-    } else {
-      outcomes.insert(outcomes.end(), together.size(), room.error());
-    }
+    put_together(place_, together, directories, outcomes);
   }
   if (const result<void> durable = directories.sync(); !durable) {
     for (result<placed>& one : outcomes) {
@@ -161,6 +172,7 @@ result<std::optional<placed>> disk_store::find(const entry& item, const digest& 
   if (!may_be_equal || !has_content(**older, content_digest)) return std::optional<placed>{};
   if (const result<void> set = set_metadata((*older)->fd.get(), item); !set) return set.error();
   if (const result<void> durable = make_durable(place_, (*older)->fd.get(), item); !durable) return durable.error();
+  if (const result<void> durable = make_name_durable(place_, (*older)->path); !durable) return durable.error();
   return std::optional{placed{(*older)->path, true}};
 }
 
@@ -171,11 +183,13 @@ result<placed> disk_store::make_directory(const entry& item) {
   const std::string leaf{leaf_of(item.path)};
   const bool was_there = ::mkdirat(*parent, leaf.c_str(), 0777) != 0;
   if (was_there && errno != EEXIST) return storage_error(errno, "make the directory " + in_quotes(item.path));
-  unique_fd directory = place_.root.open_file(item.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  // The longest path is one byte too long for the system, though not for its components.
-  if (!directory && errno == ENAMETOOLONG)
-    directory.reset(::openat(*parent, leaf.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory) return storage_error(errno, "make the directory " + in_quotes(item.path));
+  const unique_fd directory{::openat(*parent, leaf.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  if (!directory) {
+    // A link to a directory may be used as one; what it leads to has a mode and a time of its own.
+    const int number = errno;
+    if (place_.root.open_file(item.path, O_PATH | O_DIRECTORY | O_CLOEXEC)) return placed{item.path, true};
+    return storage_error(number, "make the directory " + in_quotes(item.path));
+  }
   if (const result<void> set = set_metadata(directory.get(), item); !set) return set.error();
   if (const result<void> durable = make_durable(place_, directory.get(), item); !durable) return durable.error();
   if (const result<void> durable = directories.sync(); !durable) return durable.error();

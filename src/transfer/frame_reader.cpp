@@ -31,6 +31,15 @@ net::awaitable<result<received_frame>> frame_reader::next() {
   }
 }
 
+std::size_t frame_reader::held() {
+  std::erase_if(left_, [](const auto& one) { return one.expired(); });
+  std::size_t bytes = 0;
+  for (const auto& one : left_) {
+    if (const auto kept = one.lock()) bytes += kept->capacity;
+  }
+  return bytes;
+}
+
 net::awaitable<result<byte_buffer>> frame_reader::take(std::size_t count) {
   const result<void> filled = co_await fill(count);
   if (!filled) co_return filled.error();
@@ -63,6 +72,7 @@ void frame_reader::make_room(std::size_t size) {
   std::memcpy(fresh->bytes.get(), unread().data(), unread().size());
   end_ -= start_;
   start_ = 0;
+  if (slab_.use_count() > 1) left_.push_back(slab_);
   slab_ = std::move(fresh);
 }
 

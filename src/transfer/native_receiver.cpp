@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <utility>
 
 #include "tcptools/net/task_group.hpp"
@@ -40,9 +41,14 @@ net::awaitable<result<void>> native_receiver::run(byte_view already_read) {
   tasks.spawn("answer", write_answers());
   tasks.spawn("watch", watch());
 
-  frame_reader reader{stream_, already_read};
-  const result<void> read = co_await read_frames(reader);
-  if (!read) stop(to_wire(read.error().code()), read.error());
+  // An exception must not get past the tasks, which use what it would destroy.
+  try {
+    frame_reader reader{stream_, already_read};
+    const result<void> read = co_await read_frames(reader);
+    if (!read) stop(to_wire(read.error().code()), read.error());
+  } catch (const std::exception& exception) {
+    stop(wire_code::storage_failed, error{errc::storage_failed, exception.what()});
+  }
   reading_over_ = true;
   wake_all();
   // The sender may not have read our last words yet: wait until it closes, so that they are not lost to a reset.
@@ -82,11 +88,15 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
     co_return error{errc::protocol_violation, "not the native protocol, though it begins like it"};
   }
   while (!machine_.finished() && !failure_) {
-    while (!failure_ &&
-           (machine_.waiting_bytes() > limits::unstored_bytes || machine_.answer_bytes() > limits::unsent_answers)) {
+    while (!failure_ && (machine_.waiting_bytes() > limits::unstored_bytes ||
+                         machine_.answer_bytes() > limits::unsent_answers || reader.held() > limits::held_memory)) {
       co_await room_.wait();
     }
-    if (context_.observer.is_overloaded()) co_await context_.observer.when_ready();
+    if (context_.observer.is_overloaded()) {
+      held_up_ = true;
+      co_await context_.observer.when_ready();
+      held_up_ = false;
+    }
     result<received_frame> got = co_await reader.next();
     if (machine_.finished() || failure_) break;
     if (!got) co_return got.error();
@@ -94,7 +104,12 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
     const bool first = !machine_.session();
     const result<void> good = machine_.on_frame(std::move(got->value), std::move(got->owner));
     if (!good) co_return good.error();
-    if (first) co_await admit_(*machine_.session());
+    if (first) {
+      held_up_ = true;
+      const result<void> admitted = co_await admit_(*machine_.session());
+      held_up_ = false;
+      if (!admitted) co_return admitted;
+    }
     report_outcomes();
     work_.notify_all();
     answers_.notify_all();
@@ -104,7 +119,9 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
 
 net::awaitable<void> native_receiver::store_jobs() {
   for (;;) {
-    std::vector<job> batch = machine_.take_jobs();
+    // What the sender does not read must not grow.
+    const bool may_claim = machine_.answer_bytes() <= limits::unsent_answers;
+    std::vector<job> batch = machine_.take_jobs(may_claim);
     if (reading_over_ && (batch.empty() || is_background(batch.front()))) break;
     if (batch.empty()) {
       co_await work_.wait();
@@ -136,6 +153,7 @@ net::awaitable<void> native_receiver::write_answers() {
     const result<void> written = co_await stream_.write(answers);
     writing_ = false;
     room_.notify_all();
+    work_.notify_all();
     if (!written) {
       stop(to_wire(written.error().code()), written.error());
       break;
@@ -144,9 +162,11 @@ net::awaitable<void> native_receiver::write_answers() {
   // The last word is out. The sender closes when it has read it.
   const result<void> half_closed = co_await stream_.shutdown_send();
   if (!half_closed) stream_.close();
+  answering_over_ = true;
 }
 
 bool native_receiver::waits_for_peer() const noexcept {
+  if (held_up_) return false;
   return writing_ || failure_ || machine_.finished() || (machine_.waits_for_sender() && !storing_);
 }
 
@@ -157,22 +177,23 @@ std::uint64_t native_receiver::progress_marks() const noexcept {
 
 net::awaitable<void> native_receiver::watch() {
   const auto interval = limits::watch_interval(context_.idle_timeout);
-  const auto hello_until = clock::now() + limits::hello_wait;
+  const auto hello_until = info_.started + limits::hello_wait;
   auto moved_at = clock::now();
   std::uint64_t marks = 0;
   std::optional<clock::time_point> last_words_until;
-  while (!over_) {
+  while (!over_ || !answering_over_) {
     (void)co_await end_.wait_until(clock::now() + interval);
     const auto now = clock::now();
     machine_.on_tick();
     if (machine_.answer_bytes() > 0) answers_.notify_all();
 
-    if (failure_ || machine_.finished()) {
+    if (failure_ || machine_.finished() || over_) {
       if (!last_words_until) last_words_until = now + limits::goodbye_wait;
       if (now >= *last_words_until) stream_.close();
       continue;
     }
-    if (std::exchange(marks, progress_marks()) != marks || !waits_for_peer()) moved_at = now;
+    const std::uint64_t before = std::exchange(marks, progress_marks());
+    if (marks != before || !waits_for_peer()) moved_at = now;
     const bool no_hello = !machine_.session() && now >= hello_until;
     if (no_hello || now - moved_at >= context_.idle_timeout) {
       stop(wire_code::timed_out,

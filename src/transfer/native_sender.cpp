@@ -1,6 +1,7 @@
 #include "tcptools/transfer/native_sender.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "tcptools/base/units.hpp"
@@ -16,6 +17,7 @@ using clock = std::chrono::steady_clock;
 constexpr std::size_t bytes_per_read = 256U << 10U;
 constexpr std::size_t bytes_of_small_files = 256U << 10U;  // read in one job
 constexpr std::size_t small_files_per_job = 64;
+constexpr std::uint64_t least_progress = 1U << 20U;
 constexpr std::size_t outbox_limit = 512U << 10U;
 constexpr std::chrono::milliseconds stream_patience{250};
 
@@ -42,7 +44,12 @@ net::awaitable<result<void>> native_sender::run() {
   tasks.spawn("write", write_pieces());
   tasks.spawn("watch", watch());
   push_frames();
-  co_await produce();
+  // An exception must not get past the tasks, which use what it would destroy.
+  try {
+    co_await produce();
+  } catch (const std::exception& exception) {
+    fail(error{errc::connection_lost, exception.what()});
+  }
   producing_over_ = true;
   over_ = true;
   wake_all();
@@ -265,12 +272,12 @@ net::awaitable<void> native_sender::settle_outcomes() {
   reader_.close_if(has_ended);
   std::erase_if(streams_, [&](const auto& one) { return has_ended(one.first); });
   for (send_outcome& one : std::exchange(outcomes_, {})) {
-    progressed_ = true;
     if (!one.outcome && one.outcome.error().code() == errc::busy) {
       busy_ = one.outcome.error();
       later_.push_back({std::move(one.what), nullptr, false});
       continue;
     }
+    progressed_ = true;
     const bool is_tree_part = one.what.item.kind == entry_kind::directory;
     if (one.outcome && context_.settings.remove_source && !is_tree_part) {
       auto remove = [this, &one] { return context_.queue.from().remove(one.what); };
@@ -286,24 +293,30 @@ net::awaitable<void> native_sender::read_answers() {
   while (!machine_.finished()) {
     const result<received_frame> got = co_await reader.next();
     if (!got) {
-      const bool closed = got.error().code() == errc::end_of_stream;
-      fail(closed ? error{errc::connection_lost, "the receiver closed the connection"} : got.error());
+      on_unreadable(got.error());
       break;
     }
-    const bool was_welcomed = machine_.welcomed();
+    const bool is_the_end = std::holds_alternative<frames::error>(got->value);
     const result<void> good = machine_.on_frame(got->value);
     if (!good) {
-      if (good.error().code() == errc::protocol_violation) {
-        break_off(good.error().in("the receiver broke the protocol"));
-      } else {
+      if (is_the_end) {
         fail(good.error());
+      } else {
+        on_unreadable(good.error());
       }
       break;
     }
-    if (was_welcomed) progressed_ = true;
     news_.notify_all();
   }
   wake_all();
+}
+
+void native_sender::on_unreadable(const error& why) {
+  if (why.code() == errc::end_of_stream)
+    return fail(error{errc::connection_lost, "the receiver closed the connection"});
+  if (why.code() == errc::protocol_violation) return break_off(why.in("the receiver broke the protocol"));
+  if (why.code() == errc::version_unsupported) return break_off(why);
+  fail(why);
 }
 
 net::awaitable<result<void>> native_sender::write(const std::vector<byte_view>& views) {
@@ -312,7 +325,9 @@ net::awaitable<result<void>> native_sender::write(const std::vector<byte_view>& 
     while (!view.empty()) {
       const byte_view now = view.first(std::min(view.size(), limiter_->largest_piece()));
       view = view.subspan(now.size());
+      held_up_ = true;
       co_await net::sleep_for(limiter_->reserve(now.size(), clock::now()));
+      held_up_ = false;
       const result<void> written = co_await stream_.write(now);
       if (!written) co_return written;
     }
@@ -356,8 +371,12 @@ net::awaitable<void> native_sender::watch() {
       if (now >= *last_words_until || writing_over_ || outbox_bytes_ == 0) stream_.close();
       continue;
     }
-    const std::uint64_t moved = machine_.progress() + stream_.bytes_written() / limits::progress_quantum;
-    if (std::exchange(marks, moved) != moved || on_source_) moved_at = now;
+    const std::uint64_t acknowledged = stream_.bytes_written() - stream_.unacknowledged();
+    const std::uint64_t moved = machine_.progress() + acknowledged / limits::progress_quantum;
+    if (moved != marks || on_source_ || held_up_) moved_at = now;
+    marks = moved;
+    // More than frames about nothing: a receiver that dies at the same point each time makes no progress.
+    if (acknowledged >= least_progress) progressed_ = true;
     if (now - moved_at >= idle)
       break_off(error{errc::timed_out, "the receiver moved nothing for " + format_duration(idle)});
   }

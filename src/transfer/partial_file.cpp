@@ -1,7 +1,6 @@
 #include "tcptools/transfer/partial_file.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,13 +15,6 @@ namespace tcptools::transfer {
 namespace {
 
 constexpr int part_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
-
-bool is_file_of(int fd, int directory, const std::string& name) {
-  struct stat opened{};
-  struct stat named{};
-  return ::fstat(fd, &opened) == 0 && ::fstatat(directory, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
-}
 
 bool is_unchanged(int fd, const struct stat& before) {
   struct stat now{};
@@ -51,7 +43,9 @@ result<std::unique_ptr<partial_file>> partial_file::open(const store_place& plac
   for (;;) {
     unique_fd journal{::openat(directory, file->journal_name_.c_str(), part_flags, 0600)};
     if (!journal) return storage_error(errno, "open the journal of " + in_quotes(item.path));
-    if (::flock(journal.get(), LOCK_EX | LOCK_NB) != 0) {
+    const lock_state lock = lock_file(journal.get());
+    if (lock == lock_state::failed) return storage_error(errno, "lock the journal of " + in_quotes(item.path));
+    if (lock == lock_state::taken) {
       return error{errc::busy, in_quotes(item.path) + " is being received from another sender"};
     }
     // The holder before may have removed the file between our open and our lock.
@@ -60,6 +54,7 @@ result<std::unique_ptr<partial_file>> partial_file::open(const store_place& plac
     break;
   }
   if (const result<void> read = file->read_journal(); !read) return read.error();
+  if (const result<void> room = file->check_room_for_rest(); !room) return room.error();
   return file;
 }
 
@@ -67,6 +62,15 @@ partial_file::~partial_file() {
   if (!journal_ || removed_) return;
   (void)checkpoint();
   if (!resumable_) remove_files();
+}
+
+// Nothing is written for what is identical, and what an interrupted transfer left is paid for.
+result<void> partial_file::check_room_for_rest() const {
+  if (adoptable()) return {};
+  struct stat part{};
+  const bool has_part = part_ && ::fstat(part_.get(), &part) == 0;
+  const std::uint64_t paid = has_part ? static_cast<std::uint64_t>(part.st_blocks) * 512 : 0;
+  return check_room(place_, item_.allocated - std::min(item_.allocated, paid));
 }
 
 result<void> partial_file::read_journal() {
@@ -78,6 +82,8 @@ result<void> partial_file::read_journal() {
   const journal_header header{item_.block_log2, item_.path};
   const auto found = read_at(journal_.get(), 0, bytes) ? decode_journal(bytes) : std::nullopt;
   part_.reset(::openat(place_.unfinished.get(), part_name_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  // A file that was nearly in place has the mode it was to get.
+  if (!part_ && errno == EACCES) (void)::unlinkat(place_.unfinished.get(), part_name_.c_str(), 0);
   struct stat part{};
   if (part_ && ::fstat(part_.get(), &part) == 0) part_end_ = static_cast<std::uint64_t>(part.st_size);
 
@@ -220,7 +226,11 @@ result<placed> partial_file::commit(std::uint64_t size) {
   if (::ftruncate(part_.get(), static_cast<off_t>(size)) != 0)
     return storage_error(errno, "write " + in_quotes(item_.path));
   if (const result<void> set = set_metadata(part_.get(), item_); !set) return set.error();
-  if (const result<void> durable = make_durable(place_, part_.get(), item_); !durable) return durable.error();
+  if (const result<void> durable = make_durable(place_, part_.get(), item_); !durable) {
+    // What the system failed to write it takes for written the next time it is asked.
+    remove_files();
+    return durable.error();
+  }
   parents directories{place_};
   const result<int> parent = directories.open(item_.path);
   if (!parent) return parent.error();
@@ -232,12 +242,14 @@ result<placed> partial_file::commit(std::uint64_t size) {
 }
 
 result<placed> partial_file::adopt() {
-  const unique_fd parent = place_.root.open_parent(older_->path);
-  const bool still_there = parent && is_file_of(older_->fd.get(), parent.get(), std::string{leaf_of(older_->path)});
+  const result<unique_fd> parent = open_parent(place_, older_->path);
+  const bool still_there =
+      parent && *parent && is_file_of(older_->fd.get(), parent->get(), std::string{leaf_of(older_->path)});
   if (!still_there || !is_unchanged(older_->fd.get(), older_->status))
     return error{errc::busy, in_quotes(item_.path) + " was changed by somebody else while it was compared"};
   if (const result<void> set = set_metadata(older_->fd.get(), item_); !set) return set.error();
   if (const result<void> durable = make_durable(place_, older_->fd.get(), item_); !durable) return durable.error();
+  if (const result<void> durable = make_name_durable(place_, older_->path); !durable) return durable.error();
   remove_files();
   return placed{older_->path, true};
 }

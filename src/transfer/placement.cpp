@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::string_view temporary_suffix = ".tmp";
 constexpr unsigned most_versions = 100'000;
+constexpr std::size_t most_open_directories = 32;
 
 std::string version_of(const std::string& path, unsigned number) {
   return number == 0 ? path : path + "." + std::to_string(number);
@@ -52,10 +53,10 @@ result<std::optional<named_version>> newest_version(const store_place& place, in
 }
 
 result<std::optional<older_version>> find_older(const store_place& place, const entry& item) {
-  const unique_fd parent = place.root.open_parent(item.path);
-  if (!parent && errno == ENOENT) return std::optional<older_version>{};
-  if (!parent) return storage_error(errno, "look up " + in_quotes(item.path));
-  const result<std::optional<named_version>> newest = newest_version(place, parent.get(), item.path);
+  const result<unique_fd> parent = open_parent(place, item.path);
+  if (!parent) return parent.error();
+  if (!*parent) return std::optional<older_version>{};
+  const result<std::optional<named_version>> newest = newest_version(place, parent->get(), item.path);
   if (!newest) return newest.error();
   if (!*newest) return std::optional<older_version>{};
 
@@ -65,8 +66,8 @@ result<std::optional<older_version>> find_older(const store_place& place, const 
       is_regular && item.kind == entry_kind::file && std::cmp_equal(found.status.st_size, item.size);
   if (place.options.on_conflict == conflict_policy::refuse && !may_be_equal) return is_there_already(found.path);
   if (!is_regular) return std::optional<older_version>{};
-  found.fd.reset(
-      ::openat(parent.get(), std::string{leaf_of(found.path)}.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  found.fd.reset(::openat(parent->get(), std::string{leaf_of(found.path)}.c_str(),
+                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!found.fd || ::fstat(found.fd.get(), &found.status) != 0 || !S_ISREG(found.status.st_mode))
     return std::optional<older_version>{};
   return std::optional<older_version>{std::move(found)};
@@ -100,6 +101,21 @@ std::string temporary_name() {
   return std::string{digits.data()} + std::string{temporary_suffix};
 }
 
+lock_state lock_file(int fd) {
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    return errno == EWOULDBLOCK ? lock_state::taken : lock_state::failed;
+  }
+  return lock_state::ours;
+}
+
+bool is_file_of(int fd, int directory, const std::string& name) {
+  struct stat opened{};
+  struct stat named{};
+  return ::fstat(fd, &opened) == 0 && ::fstatat(directory, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
 result<temporary_file> temporary_file::create(const store_place& place) {
   for (;;) {
     std::string name = temporary_name();
@@ -107,8 +123,13 @@ result<temporary_file> temporary_file::create(const store_place& place) {
         ::openat(place.unfinished.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
     if (!fd && errno == EEXIST) continue;
     if (!fd) return storage_error(errno, "make a temporary file");
-    // A cleaner that came between the two holds the lock now and removes the file.
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+    if (lock_file(fd.get()) == lock_state::failed) {
+      const int number = errno;
+      (void)::unlinkat(place.unfinished.get(), name.c_str(), 0);
+      return storage_error(number, "lock a temporary file");
+    }
+    // A cleaner may have come between the two and removed it.
+    if (is_file_of(fd.get(), place.unfinished.get(), name))
       return temporary_file{place.unfinished.get(), std::move(fd), std::move(name)};
   }
 }
@@ -117,24 +138,56 @@ temporary_file::~temporary_file() {
   if (fd_ && !name_.empty()) (void)::unlinkat(directory_, name_.c_str(), 0);
 }
 
-result<int> parents::open(std::string_view path) {
+result<unique_fd> open_parent(const store_place& place, std::string_view path, bool* made) {
+  unique_fd parent = place.root.open_parent(path, made);
+  if (!parent && errno == ENOENT && made == nullptr) return unique_fd{};
+  if (!parent) return storage_error(errno, "open the directory of " + in_quotes(path));
+  struct stat found{};
+  struct stat own{};
+  const bool known = ::fstat(parent.get(), &found) == 0 && ::fstat(place.unfinished.get(), &own) == 0;
+  if (!known) return storage_error(errno, "look at the directory of " + in_quotes(path));
+  if (found.st_ino != own.st_ino || found.st_dev != own.st_dev) return parent;
+  return error{errc::name_rejected, in_quotes(path) + " leads to where the receiver keeps unfinished files"};
+}
+
+result<int> parents::open(std::string_view path, purpose what) {
   const std::string_view above = parent_of(path);
-  const auto found = open_.find(above);
-  if (found != open_.end()) return found->second.fd.get();
-  directory one;
-  one.fd = place_.root.open_parent(path, &one.made);
-  if (!one.fd) return storage_error(errno, "make the directory of " + in_quotes(path));
-  one.path_in_it = path;
+  if (const auto found = open_.find(above); found != open_.end()) {
+    found->second.changed |= what == purpose::place;
+    return found->second.fd.get();
+  }
+  if (open_.size() >= most_open_directories) sync_open();
+  bool made = false;
+  result<unique_fd> parent = open_parent(place_, path, &made);
+  if (!parent) return parent.error();
+  directory one{std::move(*parent), what == purpose::place || made, std::string{path}};
   return open_.emplace(above, std::move(one)).first->second.fd.get();
 }
 
-result<void> parents::sync() {
-  if (!place_.options.fsync) return {};
+void parents::sync_open() {
   for (const auto& [path, one] : open_) {
-    const bool durable = one.made ? place_.root.sync_parents(one.path_in_it) : ::fsync(one.fd.get()) == 0;
-    if (!durable) return storage_error(errno, "make the directory " + in_quotes(path) + " durable");
+    const bool known = place_.durable->contains(path);
+    if (!place_.options.fsync || (known && !one.changed)) continue;
+    if (known ? ::fsync(one.fd.get()) == 0 : place_.root.sync_parents(one.path_in_it)) {
+      place_.durable->add(path);
+    } else if (!failed_) {
+      failed_ = storage_error(errno, "make the directory " + in_quotes(path) + " durable");
+    }
   }
+  open_.clear();
+}
+
+result<void> parents::sync() {
+  sync_open();
+  if (failed_) return *failed_;
   return {};
+}
+
+result<void> make_name_durable(const store_place& place, const std::string& path) {
+  parents directories{place};
+  const result<int> parent = directories.open(path, parents::purpose::leave);
+  if (!parent) return parent.error();
+  return directories.sync();
 }
 
 result<std::string> give_name(const store_place& place, const std::string& unfinished, int parent,
@@ -163,7 +216,7 @@ void remove_orphans(const store_place& place) {
     if (!std::string_view{one->d_name}.ends_with(temporary_suffix)) continue;
     const unique_fd fd{::openat(place.unfinished.get(), one->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
     const bool is_link = !fd && errno == ELOOP;  // cannot be locked; whoever misses his makes it again
-    if (is_link || (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0))
+    if (is_link || (fd && lock_file(fd.get()) == lock_state::ours))
       (void)::unlinkat(place.unfinished.get(), one->d_name, 0);
   }
   ::closedir(names);

@@ -76,6 +76,7 @@ result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<cons
     push_urgent(jobs::put{offer.id, item, {body->content, std::move(owner)}, body->content_digest});
   } else if (const auto* promise = std::get_if<frames::promised>(&offer.body)) {
     one.content_digest = promise->content_digest;
+    one.promised = true;
     push_urgent(jobs::find{offer.id, item, promise->content_digest});
   } else if (item.kind == entry_kind::symlink) {
     push_urgent(jobs::make{offer.id, item});

@@ -28,7 +28,7 @@ std::uint32_t id_of(const job& value) noexcept {
 }  // namespace
 
 void receive_machine::on_result(const job_result& value) {
-  if (const auto* stored = std::get_if<job_results::stored>(&value)) return deliver(stored->id, stored->outcome);
+  if (const auto* stored = std::get_if<job_results::stored>(&value)) return on_stored(*stored);
   if (const auto* found = std::get_if<job_results::found>(&value)) return on_found(*found);
   if (const auto* opened = std::get_if<job_results::opened>(&value)) return on_opened(*opened);
 
@@ -41,13 +41,29 @@ void receive_machine::on_result(const job_result& value) {
   apply(id, file->on_written_hole(std::get<job_results::written_hole>(value)));
 }
 
+void receive_machine::on_stored(const job_results::stored& stored) {
+  const auto live = live_.find(stored.id);
+  auto* const small = live == live_.end() ? nullptr : std::get_if<simple>(&live->second);
+  const bool damaged = !stored.outcome && stored.outcome.error().code() == errc::verify_failed;
+  const bool can_be_asked_for = small != nullptr && small->promised;
+  if (can_be_asked_for && damaged && ++small->failures < limits::failed_digests_per_block) {
+    ask_for(stored.id, *small);
+  } else {
+    deliver(stored.id, stored.outcome);
+  }
+}
+
 void receive_machine::on_found(const job_results::found& found) {
   if (!found.outcome) return deliver(found.id, found.outcome.error());
   if (*found.outcome) return deliver(found.id, **found.outcome);
   const auto live = live_.find(found.id);
   if (live == live_.end()) return;
-  std::get<simple>(live->second).now = simple::state::asked;
-  say(frames::need{found.id, {0, 1}});
+  ask_for(found.id, std::get<simple>(live->second));
+}
+
+void receive_machine::ask_for(std::uint32_t id, simple& promised) {
+  promised.now = simple::state::asked;
+  say(frames::need{id, {0, 1}});
 }
 
 void receive_machine::on_opened(const job_results::opened& opened) {
@@ -151,7 +167,7 @@ void receive_machine::push_urgent(job value) {
   urgent_.push_back(std::move(value));
 }
 
-std::vector<job> receive_machine::take_jobs() {
+std::vector<job> receive_machine::take_jobs(bool background) {
   std::vector<job> batch;
   std::size_t bytes = 0;
   while (!urgent_.empty() && batch.size() < jobs_per_batch && bytes < bytes_per_batch) {
@@ -160,7 +176,7 @@ std::vector<job> receive_machine::take_jobs() {
     batch.push_back(std::move(urgent_.front()));
     urgent_.pop_front();
   }
-  if (batch.empty() && !background_.empty()) {
+  if (batch.empty() && background && !background_.empty()) {
     batch.push_back(std::move(background_.front()));
     background_.pop_front();
   }

@@ -1,5 +1,6 @@
 #include "tcptools/transfer/receive_server.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -28,16 +29,24 @@ class at_exit {
   Action action_;
 };
 
+error too_many_sessions() { return error{errc::busy, "there are too many sessions at once"}; }
+
 }  // namespace
 
 receive_server::receive_server(net::listener& listener, receive_context& context, settings chosen)
     : listener_{listener},
       context_{context},
       settings_{chosen},
-      sessions_group_{listener.get_executor(), [](std::string_view, std::string_view) {}},
-      helpers_{listener.get_executor(), [](std::string_view, std::string_view) {}},
+      sessions_group_{listener.get_executor(), exception_handler()},
+      helpers_{listener.get_executor(), exception_handler()},
       session_ended_{listener.get_executor()},
       forced_{listener.get_executor()} {}
+
+net::task_group::exception_handler receive_server::exception_handler() {
+  return [this](std::string_view task, std::string_view what) {
+    context_.observer.on_trouble(error{errc::cancelled, std::string{task} + ": " + std::string{what}});
+  };
+}
 
 net::awaitable<void> receive_server::run() {
   co_await listener_.run(
@@ -79,10 +88,11 @@ net::awaitable<void> receive_server::stop_stragglers() {
 }
 
 net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) {
-  session one{stream, {}, {}, {}, {}};
+  session one{stream, {}, {}, {}, {}, false};
   one.info.peer = stream->peer().text;
   one.info.started = clock::now();
-  if (sessions_.size() >= settings_.max_sessions) {
+  // As many again may be here to say who they are: one of them may be a sender that comes back.
+  if (sessions_.size() >= 2 * settings_.max_sessions) {
     one.info.number = ++last_number_;
     const result<void> refused = co_await turn_away(*stream);
     context_.observer.on_session_end(one.info, refused);
@@ -116,10 +126,7 @@ net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) 
     } else if (!settings_.compat) {
       how = error{errc::refused, "it does not speak the native protocol, and the compatibility protocol is off"};
     } else {
-      one.info.speaks = language::compat;
-      one.compat.emplace(*stream, context_, one.info);
-      context_.observer.on_session_start(one.info);
-      how = co_await one.compat->run(bytes);
+      how = co_await serve_compat(one, bytes);
     }
     one.info.bytes_received = stream->bytes_read();
     on_end(one, how);
@@ -127,12 +134,28 @@ net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) 
 }
 
 net::awaitable<result<void>> receive_server::serve_native(session& one, byte_view first) {
-  one.native.emplace(*one.stream, context_, one.info, [this, &one](session_id id) { return admit(one, id); });
+  one.native.emplace(*one.stream, context_, one.info, [this, &one](session_id id) { return admit_native(one, id); });
   context_.observer.on_session_start(one.info);
   co_return co_await one.native->run(first);
 }
 
-net::awaitable<void> receive_server::admit(session& one, session_id id) {
+net::awaitable<result<void>> receive_server::serve_compat(session& one, byte_view first) {
+  one.info.speaks = language::compat;
+  if (const result<void> admitted = admit(one); !admitted) co_return admitted;
+  one.compat.emplace(*one.stream, context_, one.info);
+  context_.observer.on_session_start(one.info);
+  co_return co_await one.compat->run(first);
+}
+
+result<void> receive_server::admit(session& one) {
+  const auto admitted = std::ranges::count_if(sessions_, [](const auto& other) { return other.second->admitted; });
+  if (std::cmp_greater_equal(admitted, settings_.max_sessions)) return too_many_sessions();
+  one.admitted = true;
+  ++admissions_;
+  return {};
+}
+
+net::awaitable<result<void>> receive_server::admit_native(session& one, session_id id) {
   for (;;) {
     session* older = nullptr;
     for (auto& [number, other] : sessions_) {
@@ -143,10 +166,11 @@ net::awaitable<void> receive_server::admit(session& one, session_id id) {
     co_await session_ended_.wait();
   }
   one.id = id;
+  co_return admit(one);
 }
 
 net::awaitable<result<void>> receive_server::turn_away(net::stream& stream) {
-  const error why{errc::busy, "there are too many sessions at once"};
+  const error why = too_many_sessions();
   if (turned_away_ < settings_.max_sessions) {
     ++turned_away_;
     byte_buffer answer;
@@ -165,23 +189,24 @@ net::awaitable<result<void>> receive_server::turn_away(net::stream& stream) {
   co_return why;
 }
 
-void receive_server::on_end(const session& one, const result<void>& how) {
+void receive_server::on_end(session& one, const result<void>& how) {
   context_.observer.on_session_end(one.info, how);
-  if (!settings_.once || draining_) return;
+  const bool counts = std::exchange(one.admitted, false);
+  if (!settings_.once || draining_ || !counts) return;
   once_result_ = how;
   if (how && one.info.failed > 0) once_result_ = error{errc::refused, "some entries were not received"};
   if (how) {
     drain();
-  } else {
+  } else if (std::ranges::none_of(sessions_, [](const auto& other) { return other.second->admitted; })) {
     helpers_.spawn("return", wait_for_return());
   }
 }
 
 net::awaitable<void> receive_server::wait_for_return() {
-  const std::uint64_t known = last_number_;
+  const std::uint64_t known = admissions_;
   const auto until = clock::now() + context_.idle_timeout;
-  while (!draining_ && last_number_ == known && clock::now() < until) (void)co_await forced_.wait_until(until);
-  if (last_number_ == known) drain();
+  while (!draining_ && admissions_ == known && clock::now() < until) (void)co_await forced_.wait_until(until);
+  if (admissions_ == known) drain();
 }
 
 }  // namespace tcptools::transfer

@@ -127,7 +127,7 @@ result<void> send_machine::on_delivered(const frames::delivered& delivered) {
   const bool all_sent = (one.form != offer_form::open || one.finished) && (!one.file || one.file->all_sent());
   if (!all_sent) return violation("DELIVERED before everything was sent");
   const std::string& path = delivered.path.empty() ? one.item.what.item.path : delivered.path;
-  end(delivered.id, sent{visible(path), delivered.unchanged});
+  end(delivered.id, sent{path, delivered.unchanged});
   return {};
 }
 

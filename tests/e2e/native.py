@@ -76,6 +76,16 @@ class Frame(NamedTuple):
         return self.payload[2 if self.type == ERROR else 6:].decode()
 
     @property
+    def path(self):
+        """Of DELIVERED."""
+        return self.payload[4:].decode()
+
+    @property
+    def claimed(self):
+        """Of HAVE: how many blocks it is about."""
+        return struct.unpack_from(">I", self.payload, 12)[0]
+
+    @property
     def run(self):
         """Of NEED, HOLE and KEEP: (first, count)."""
         return struct.unpack_from(">QQ", self.payload, 4)
@@ -192,8 +202,9 @@ def progress(id, count):
 def smallest_of(kind, id=1):
     """A frame of this type that is right by itself."""
     return {
-        HELLO: hello(), OFFER: directory(id, "d"), BLOCK: block(id, 0, b"x"), HOLE: hole(id, 0, 1), KEEP: keep(id, 0, 1),
-        FINISH: finish(id, 0, digest(b"")), CANCEL: cancel(id), BYE: bye(), ERROR: error(REFUSED, ""),
+        HELLO: hello(), OFFER: directory(id, "d"), BLOCK: block(id, 0, b"x"), HOLE: hole(id, 0, 1),
+        KEEP: keep(id, 0, 1), FINISH: finish(id, 0, digest(b"")), CANCEL: cancel(id), BYE: bye(),
+        ERROR: error(REFUSED, ""),
         WELCOME: welcome(), ACCEPT: accept(id), HAVE: have(id, 0, 1), NEED: need(id, 0), DELIVERED: delivered(id),
         REFUSE: refuse(id, REFUSED, ""), PROGRESS: progress(id, 1),
     }[kind]

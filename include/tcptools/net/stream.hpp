@@ -49,6 +49,9 @@ class stream {
   virtual void set_deadline(clock::time_point when) = 0;
   virtual void clear_deadline() = 0;
 
+  // Closes so that the peer learns that something went wrong: what is under way is thrown away.
+  virtual void reset() = 0;
+
   // Bytes written that the peer's system has not acknowledged.
   [[nodiscard]] virtual std::size_t unacknowledged() const = 0;
 

@@ -30,6 +30,7 @@ class tcp_stream final : public stream {
   void set_deadline(clock::time_point when) override { deadline_.set(when); }
   void clear_deadline() override { deadline_.clear(); }
 
+  void reset() override;
   [[nodiscard]] std::size_t unacknowledged() const override;
   [[nodiscard]] const peer_info& peer() const override { return peer_; }
   [[nodiscard]] std::uint64_t bytes_read() const override { return bytes_read_; }

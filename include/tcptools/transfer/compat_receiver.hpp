@@ -33,7 +33,8 @@ class compat_receiver {
   net::stream& stream_;
   receive_context& context_;
   session_info& info_;
-  byte_buffer unread_;  // was read and belongs to what comes next
+  bool is_first_ = true;  // the header to come
+  byte_buffer unread_;    // was read and belongs to what comes next
   std::optional<error> stopped_;
 };
 

@@ -3,6 +3,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <set>
+#include <string>
 
 #include "tcptools/transfer/beneath.hpp"
 #include "tcptools/transfer/store.hpp"
@@ -24,11 +27,26 @@ struct store_options {
   resolution paths = resolution::automatic;
 };
 
+// Directories below the root that were made durable, with all that is above them, since the store was opened. Any
+// thread.
+class durable_directories {
+ public:
+  [[nodiscard]] bool contains(const std::string& path);
+  void add(const std::string& path);
+
+ private:
+  static constexpr std::size_t most = 100'000;
+
+  std::mutex mutex_;
+  std::set<std::string> paths_;
+};
+
 // What the store and its unfinished files share.
 struct store_place {
   beneath root;
   unique_fd unfinished;  // the directory .tcpsend
   store_options options;
+  std::unique_ptr<durable_directories> durable = std::make_unique<durable_directories>();
 };
 
 class disk_store final : public store {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 #include "tcptools/base/bytes.hpp"
 #include "tcptools/base/result.hpp"
@@ -27,6 +28,9 @@ class frame_reader {
   // errc::version_unsupported. errc::end_of_stream only between frames; inside one it is errc::connection_lost.
   [[nodiscard]] net::awaitable<result<received_frame>> next();
 
+  // Bytes of receive memory that frames handed out before still keep, besides what is being filled.
+  [[nodiscard]] std::size_t held();
+
   // Takes `count` bytes that are no frame (the preface). Precondition: count is small.
   [[nodiscard]] net::awaitable<result<byte_buffer>> take(std::size_t count);
 
@@ -46,7 +50,8 @@ class frame_reader {
 
   net::stream& from_;
   std::shared_ptr<slab> slab_;
-  std::size_t start_ = 0;  // of the unread bytes in the slab
+  std::vector<std::weak_ptr<const slab>> left_;  // slabs filled before, in use or not
+  std::size_t start_ = 0;                        // of the unread bytes in the slab
   std::size_t end_ = 0;
   std::size_t last_size_ = 0;  // of the frame before: the next one is expected to be like it
 };

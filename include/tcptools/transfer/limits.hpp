@@ -40,6 +40,7 @@ inline constexpr std::uint32_t largest_window = 65'536;
 inline constexpr std::uint32_t largest_open_files = 1024;
 inline constexpr std::size_t unstored_bytes = 512U
                                               << 10U;  // received and not yet stored, besides the batch being stored
+inline constexpr std::size_t held_memory = 4U << 20U;  // receive memory that such frames lie in
 inline constexpr std::size_t unsent_answers = 256U << 10U;  // answers for a sender that does not read
 inline constexpr unsigned failed_digests_per_block = 3;
 inline constexpr std::size_t progress_quantum = 16U << 10U;  // bytes of one frame that count as progress

@@ -21,8 +21,8 @@ namespace tcptools::transfer {
 class native_receiver {
  public:
   // Called once HELLO was said, before anything is stored: makes sure that no other connection of that session is at
-  // work.
-  using admission = std::function<net::awaitable<void>(session_id)>;
+  // work, and that there are not too many. What it fails with is told to the sender.
+  using admission = std::function<net::awaitable<result<void>>(session_id)>;
 
   // All outlive the receiver.
   native_receiver(net::stream& stream, receive_context& context, session_info& info, admission admit);
@@ -63,9 +63,11 @@ class native_receiver {
   std::optional<error> failure_;  // the first one: what ended the connection
   bool reading_over_ = false;
   bool storing_over_ = false;
+  bool answering_over_ = false;
   bool over_ = false;
   bool storing_ = false;
   bool writing_ = false;
+  bool held_up_ = false;  // by ourselves: the sender cannot move anything
   std::uint64_t frames_read_ = 0;
 };
 

@@ -68,6 +68,7 @@ class native_sender {
   [[nodiscard]] net::awaitable<std::invoke_result_t<Job>> on_source(Job job);
 
   void break_off(error why);
+  void on_unreadable(const error& why);
   void push_frames();
   void push(byte_buffer frames);
   void push(piece one);
@@ -92,6 +93,7 @@ class native_sender {
   std::vector<send_item> later_;  // what the receiver was busy with
   std::optional<error> failure_;
   bool told_to_stop_ = false;
+  bool held_up_ = false;  // by our own rate limit
   std::optional<error> busy_;
   bool producing_over_ = false;
   bool writing_over_ = false;

@@ -43,6 +43,7 @@ class partial_file final : public incoming {
   [[nodiscard]] std::uint64_t older_blocks() const noexcept;
   [[nodiscard]] result<void> open_part();
   [[nodiscard]] bool reads_as(int fd, std::uint64_t index, const digest& claimed);
+  [[nodiscard]] result<void> check_room_for_rest() const;
   [[nodiscard]] result<void> check_replacing() const;
   [[nodiscard]] result<void> put_block(std::uint64_t index, byte_view content, const digest& content_digest);
   void note(const journal_entry& one) { encode(one, unwritten_journal_); }

@@ -49,6 +49,13 @@ struct older_version {
 // fsync, unless the store is told not to.
 [[nodiscard]] result<void> make_durable(const store_place& place, int fd, const entry& item);
 
+// Takes a file's lock without waiting; `failed` leaves errno.
+enum class lock_state : std::uint8_t { ours, taken, failed };
+[[nodiscard]] lock_state lock_file(int fd);
+
+// This open file is the one that has this name.
+[[nodiscard]] bool is_file_of(int fd, int directory, const std::string& name);
+
 // A file of .tcpsend that is removed unless it gets its name. Locked, so that nobody takes it for an orphan.
 class temporary_file {
  public:
@@ -75,26 +82,39 @@ class temporary_file {
 // A name in .tcpsend that nobody has.
 [[nodiscard]] std::string temporary_name();
 
+// Opens the directory that this path's last component is in. With `made` missing directories are made, and it is set if
+// there were any. Fails with errc::name_rejected if it is .tcpsend, where a link may lead, otherwise as storage_error()
+// says; nothing if it is missing and not to be made.
+[[nodiscard]] result<unique_fd> open_parent(const store_place& place, std::string_view path, bool* made = nullptr);
+
 // Directories that many files of one batch go to: each is opened once, and made durable once.
 class parents {
  public:
+  enum class purpose : std::uint8_t { place, leave };  // something in them is changed, or is to be durable as it is
+
   explicit parents(const store_place& place) noexcept : place_{place} {}
 
-  // Of this path; missing directories are made. Fails as storage_error() says.
-  [[nodiscard]] result<int> open(std::string_view path);
-  // Everything placed in them since is durable. Does nothing without fsync.
+  // Of this path, until the next is opened; missing directories are made.
+  [[nodiscard]] result<int> open(std::string_view path, purpose what = purpose::place);
+  // Everything in them is durable, and their own names are. Does nothing without fsync.
   [[nodiscard]] result<void> sync();
 
  private:
   struct directory {
     unique_fd fd;
-    bool made = false;
+    bool changed = false;
     std::string path_in_it;
   };
 
+  void sync_open();
+
   const store_place& place_;
   std::map<std::string, directory, std::less<>> open_;
+  std::optional<error> failed_;
 };
+
+// What has been there before survives a power cut: its directory is durable.
+[[nodiscard]] result<void> make_name_durable(const store_place& place, const std::string& path);
 
 // Gives a file of .tcpsend its name, as the policy has it; the name it got.
 [[nodiscard]] result<std::string> give_name(const store_place& place, const std::string& unfinished, int parent,

@@ -49,7 +49,8 @@ class receive_machine {
   void fail(wire_code code, std::string text);
 
   // The next jobs, in order; empty if there is nothing to do. One batch at a time: its results first, then the next.
-  [[nodiscard]] std::vector<job> take_jobs();
+  // Without `background` none that only produce more answers.
+  [[nodiscard]] std::vector<job> take_jobs(bool background = true);
   [[nodiscard]] bool has_jobs() const noexcept { return !urgent_.empty() || !background_.empty(); }
   // Bytes of memory that wait in what was received and not yet taken: contents and the jobs themselves.
   [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }
@@ -75,6 +76,8 @@ class receive_machine {
     entry item;
     digest content_digest;  // of files
     state now = state::in_job;
+    bool promised = false;  // its content can be asked for again
+    unsigned failures = 0;
   };
   using live_entry = std::variant<simple, receive_file>;
 
@@ -89,7 +92,9 @@ class receive_machine {
   [[nodiscard]] result<live_entry*> find(std::uint32_t id);
   [[nodiscard]] receive_file* find_file(std::uint32_t id);
   void apply(std::uint32_t id, receive_file::step step);
+  void on_stored(const job_results::stored& stored);
   void on_found(const job_results::found& found);
+  void ask_for(std::uint32_t id, simple& promised);
   void on_opened(const job_results::opened& opened);
   void deliver(std::uint32_t id, const result<placed>& outcome);
   void refuse(std::uint32_t id, const entry& item, const error& why);

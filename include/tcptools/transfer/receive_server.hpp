@@ -49,14 +49,19 @@ class receive_server {
     std::optional<native_receiver> native;
     std::optional<compat_receiver> compat;
     std::optional<session_id> id;
+    bool admitted = false;
   };
 
   net::awaitable<void> serve(std::shared_ptr<net::stream> stream);
   [[nodiscard]] net::awaitable<result<void>> serve_native(session& one, byte_view first);
+  [[nodiscard]] net::awaitable<result<void>> serve_compat(session& one, byte_view first);
   [[nodiscard]] net::awaitable<result<void>> turn_away(net::stream& stream);
   // Ends an older connection of the same session: its sender knows better than we do that it is lost.
-  net::awaitable<void> admit(session& one, session_id id);
-  void on_end(const session& one, const result<void>& how);
+  [[nodiscard]] net::awaitable<result<void>> admit_native(session& one, session_id id);
+  // Fails with errc::busy if too many are at work.
+  [[nodiscard]] result<void> admit(session& one);
+  [[nodiscard]] net::task_group::exception_handler exception_handler();
+  void on_end(session& one, const result<void>& how);
   net::awaitable<void> stop_stragglers();
   net::awaitable<void> wait_for_return();
 
@@ -69,6 +74,7 @@ class receive_server {
   net::event session_ended_;
   net::event forced_;
   std::uint64_t last_number_ = 0;
+  std::uint64_t admissions_ = 0;
   std::size_t turned_away_ = 0;
   bool draining_ = false;
   result<void> once_result_ = error{errc::cancelled, "stopped before a session came"};

@@ -66,7 +66,8 @@ TEST_CASE("failures of storage are sorted by what can be done about them") {
       {EISDIR, errc::conflict},
       {ENOTEMPTY, errc::conflict},
       {EIO, errc::storage_failed},
-      {EMFILE, errc::storage_failed},
+      {EMFILE, errc::busy},
+      {ENFILE, errc::busy},
       {ENOENT, errc::storage_failed},
       {0, errc::storage_failed},
   }));
