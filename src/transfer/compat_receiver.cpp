@@ -92,8 +92,8 @@ net::awaitable<result<void>> compat_receiver::receive(const compat_file& file) {
   ++(report.outcome ? info_.delivered : info_.failed);
   context_.observer.on_entry(info_, report);
   if (report.outcome) co_return result<void>{};
-  // An orderly end would tell the sender that all is well.
-  stream_.reset();
+  // Once it was told to go ahead, an orderly end would tell the sender that all is well.
+  if (said_go_ahead_) stream_.reset();
   co_return report.outcome.error();
 }
 
@@ -110,6 +110,7 @@ net::awaitable<result<placed>> compat_receiver::store_content(const entry& item,
   const result<void> answered = co_await stream_.write(as_bytes(compat_go_ahead));
   stream_.clear_deadline();
   if (!answered) co_return answered.error();
+  said_go_ahead_ = true;
 
   const block_layout layout{size, item.block_log2};
   digest_row row;

@@ -66,7 +66,8 @@ result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<cons
   if (is_open) {
     live_.emplace(offer.id, receive_file{offer.id, item, settings_.largest_file});
     ++open_count_;
-    push_urgent(jobs::open{offer.id, std::move(offer.item)});
+    held_opens_.push_back(offer.id);
+    release_opens();
     return {};
   }
 

@@ -21,6 +21,10 @@ std::size_t content_size(const job& value) noexcept {
 // What a waiting job keeps in memory. A frame without content is smaller than its job.
 std::size_t weight(const job& value) noexcept { return sizeof value + content_size(value); }
 
+std::uint64_t blocks_of(const entry& item) noexcept {
+  return item.kind == entry_kind::file ? block_layout{item.size, item.block_log2}.count() : 0;
+}
+
 std::uint32_t id_of(const job& value) noexcept {
   return std::visit([](const auto& one) { return one.id; }, value);
 }
@@ -118,11 +122,13 @@ void receive_machine::refuse(std::uint32_t id, const entry& item, const error& w
 }
 
 void receive_machine::end(std::uint32_t id) {
-  if (find_file(id) != nullptr) {
+  if (const receive_file* const file = find_file(id)) {
     --open_count_;
+    if (std::erase(held_opens_, id) == 0) open_blocks_ -= blocks_of(file->item());
     drop_jobs(id);
   }
   live_.erase(id);
+  release_opens();
   reported_.erase(id);
   release_directories();
   say_bye_if_done();
@@ -144,6 +150,19 @@ void receive_machine::release_directories() {
     auto* const one = std::get_if<simple>(&live);
     if (one == nullptr || one->item.kind != entry_kind::directory) return;
     if (std::exchange(one->now, simple::state::in_job) == simple::state::held) push_urgent(jobs::make{id, one->item});
+  }
+}
+
+// What is known about each block takes memory, so that only so many are at work; one file always is.
+void receive_machine::release_opens() {
+  while (!held_opens_.empty()) {
+    const std::uint32_t id = held_opens_.front();
+    const entry& item = find_file(id)->item();
+    const std::uint64_t blocks = blocks_of(item);
+    if (open_blocks_ > 0 && open_blocks_ + blocks > limits::blocks_at_work) return;
+    open_blocks_ += blocks;
+    held_opens_.pop_front();
+    push_urgent(jobs::open{id, item});
   }
 }
 

@@ -27,19 +27,18 @@ result<void> send_machine::on_frame(const frame& value) {
   if (finished_) return violation("a frame after BYE");
   if (std::holds_alternative<frames::unknown>(value)) return {};
   if (const auto* progress = std::get_if<frames::progress>(&value)) return on_progress(*progress);
-  ++progress_;
   if (const auto* accept = std::get_if<frames::accept>(&value)) return on_accept(*accept);
   if (const auto* need = std::get_if<frames::need>(&value)) return on_need(*need);
   if (const auto* delivered = std::get_if<frames::delivered>(&value)) return on_delivered(*delivered);
   if (const auto* have = std::get_if<frames::have>(&value)) {
-    const result<live_entry*> live = find(have->id);
+    const result<live_entry*> live = find_answered(have->id);
     if (!live) return live.error();
     if (*live == nullptr) return {};
     if (!(*live)->file) return violation("HAVE for an entry that has no blocks");
     return (*live)->file->on_have(*have);
   }
   if (const auto* refuse = std::get_if<frames::refuse>(&value)) {
-    const result<live_entry*> live = find(refuse->id);
+    const result<live_entry*> live = find_answered(refuse->id);
     if (!live) return live.error();
     if (*live != nullptr) end(refuse->id, said(refuse->code, refuse->text));
     return {};
@@ -67,7 +66,10 @@ result<void> send_machine::on_welcome(const frames::welcome& welcome) {
 result<void> send_machine::on_progress(const frames::progress& progress) {
   const result<live_entry*> live = find(progress.id);
   if (!live) return live.error();
-  if (*live == nullptr || progress.bytes <= (*live)->worked) return {};
+  if (*live == nullptr || progress.bytes < (*live)->worked + limits::progress_quantum) return {};
+  // Each byte is checked or written, and made durable: more work than that is none.
+  const std::uint64_t size = (*live)->item.what.item.size;
+  if (size != unknown_size && progress.bytes / 3 > size) return {};
   (*live)->worked = progress.bytes;
   ++progress_;
   return {};
@@ -76,6 +78,12 @@ result<void> send_machine::on_progress(const frames::progress& progress) {
 result<send_machine::live_entry*> send_machine::find(std::uint32_t id) {
   if (id == 0 || id > last_id_) return violation("an answer for an entry that was never offered");
   return find_live(id);
+}
+
+result<send_machine::live_entry*> send_machine::find_answered(std::uint32_t id) {
+  const result<live_entry*> live = find(id);
+  if (live && *live != nullptr) ++progress_;
+  return live;
 }
 
 send_machine::live_entry* send_machine::find_live(std::uint32_t id) {
@@ -89,7 +97,7 @@ const source_item* send_machine::find_item(std::uint32_t id) const {
 }
 
 result<void> send_machine::on_accept(const frames::accept& accept) {
-  const result<live_entry*> live = find(accept.id);
+  const result<live_entry*> live = find_answered(accept.id);
   if (!live) return live.error();
   if (*live == nullptr) return {};
   live_entry& one = **live;
@@ -101,7 +109,7 @@ result<void> send_machine::on_accept(const frames::accept& accept) {
 }
 
 result<void> send_machine::on_need(const frames::need& need) {
-  const result<live_entry*> live = find(need.id);
+  const result<live_entry*> live = find_answered(need.id);
   if (!live) return live.error();
   if (*live == nullptr) return {};
   live_entry& one = **live;
@@ -118,7 +126,7 @@ result<void> send_machine::on_need(const frames::need& need) {
 }
 
 result<void> send_machine::on_delivered(const frames::delivered& delivered) {
-  const result<live_entry*> live = find(delivered.id);
+  const result<live_entry*> live = find_answered(delivered.id);
   if (!live) return live.error();
   if (*live == nullptr) return {};
   const live_entry& one = **live;

@@ -36,6 +36,7 @@ inline constexpr std::uint32_t window_before_welcome = 64;
 inline constexpr std::uint32_t open_files_before_welcome = 4;
 inline constexpr std::uint32_t window = 1024;
 inline constexpr std::uint32_t open_files = 16;
+inline constexpr std::uint64_t blocks_at_work = blocks_per_file;  // of all open files of one session
 inline constexpr std::uint32_t largest_window = 65'536;
 inline constexpr std::uint32_t largest_open_files = 1024;
 inline constexpr std::size_t unstored_bytes = 512U

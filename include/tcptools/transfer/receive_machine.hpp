@@ -103,6 +103,7 @@ class receive_machine {
   // Jobs of this file that were not taken are not wanted any more.
   void drop_jobs(std::uint32_t id);
   void release_directories();
+  void release_opens();
   void say_bye_if_done();
   void say(const frame& answer);
   void push_urgent(job value);
@@ -112,6 +113,8 @@ class receive_machine {
   std::uint32_t last_id_ = 0;
   std::map<std::uint32_t, live_entry> live_;  // entries without an outcome, by id
   std::uint32_t open_count_ = 0;              // of these, open files and streams
+  std::deque<std::uint32_t> held_opens_;      // of these, the ones whose turn has not come
+  std::uint64_t open_blocks_ = 0;             // of the others, all blocks
   bool sender_said_bye_ = false;
   bool finished_ = false;
   bool failed_ = false;

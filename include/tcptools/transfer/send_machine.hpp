@@ -125,6 +125,8 @@ class send_machine {
   [[nodiscard]] result<void> on_delivered(const frames::delivered& delivered);
   [[nodiscard]] result<void> on_progress(const frames::progress& progress);
   [[nodiscard]] result<live_entry*> find(std::uint32_t id);
+  // The same, for an answer that counts as progress: what is over cannot make any.
+  [[nodiscard]] result<live_entry*> find_answered(std::uint32_t id);
   live_entry* find_live(std::uint32_t id);
   [[nodiscard]] std::optional<send_task> next_of_file(std::uint32_t id, live_entry& one, std::size_t most_bytes);
   void end(std::uint32_t id, result<sent> outcome);
