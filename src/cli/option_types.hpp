@@ -67,6 +67,7 @@ inline CLI::Option* add_port(CLI::App& app, std::uint16_t& port, bool may_be_any
     if (number && *number == 0 && !may_be_any) return error{errc::usage, "0 is not a port"};
     return number;
   };
+  port = 1122;
   return add_parsed(app, "--port", "PORT", help, parse, [&port](std::uint16_t value) { port = value; })
       ->default_str("1122");
 }

@@ -15,7 +15,7 @@ namespace tcptools::cli {
 
 struct serve_options {
   std::vector<std::string> bind{"localhost"};
-  std::uint16_t port = 1122;
+  std::uint16_t port = 0;
   std::string directory;
   transfer::store_options store;
   transfer::receive_server::settings server;

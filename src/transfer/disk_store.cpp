@@ -187,8 +187,10 @@ result<placed> disk_store::make_directory(const entry& item) {
   if (!directory) {
     // A link to a directory may be used as one; what it leads to has a mode and a time of its own.
     const int number = errno;
-    if (place_.root.open_file(item.path, O_PATH | O_DIRECTORY | O_CLOEXEC)) return placed{item.path, true};
-    return storage_error(number, "make the directory " + in_quotes(item.path));
+    const unique_fd linked = place_.root.open_file(item.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (!linked) return storage_error(number, "make the directory " + in_quotes(item.path));
+    if (const result<void> allowed = check_not_own(place_, linked.get(), item.path); !allowed) return allowed.error();
+    return placed{item.path, true};
   }
   if (const result<void> set = set_metadata(directory.get(), item); !set) return set.error();
   if (const result<void> durable = make_durable(place_, directory.get(), item); !durable) return durable.error();

@@ -20,6 +20,7 @@ constexpr std::size_t small_files_per_job = 64;
 constexpr std::uint64_t least_progress = 1U << 20U;
 constexpr std::size_t outbox_limit = 512U << 10U;
 constexpr std::chrono::milliseconds stream_patience{250};
+constexpr std::chrono::milliseconds signal_grace{20};
 
 bool is_small(offer_form form) noexcept { return form == offer_form::with_content || form == offer_form::promised; }
 
@@ -252,7 +253,11 @@ net::awaitable<void> native_sender::perform(tasks::read_stream task) {
     encode(frames::block{task.id, block.index, block.content_digest, block.content}, out);
     push(std::move(out));
   }
-  if (step->ended) machine_.on_stream_end(task.id, step->size);
+  if (!step->ended) co_return;
+  // Whoever interrupts a pipeline interrupts all of it: the end of the input and our own signal come together, and what
+  // was cut off must not be delivered as if it were whole.
+  co_await net::sleep_for(signal_grace);
+  if (!failure_) machine_.on_stream_end(task.id, step->size);
 }
 
 net::awaitable<void> native_sender::perform(tasks::check task) {
@@ -393,6 +398,7 @@ void native_sender::push(byte_buffer frames) {
 }
 
 void native_sender::push(piece one) {
+  if (failure_) return;  // the last word was said
   outbox_bytes_ += one.size;
   outbox_.push_back(std::move(one));
   outgoing_.notify_all();

@@ -142,11 +142,16 @@ result<unique_fd> open_parent(const store_place& place, std::string_view path, b
   unique_fd parent = place.root.open_parent(path, made);
   if (!parent && errno == ENOENT && made == nullptr) return unique_fd{};
   if (!parent) return storage_error(errno, "open the directory of " + in_quotes(path));
+  if (const result<void> allowed = check_not_own(place, parent.get(), path); !allowed) return allowed.error();
+  return parent;
+}
+
+result<void> check_not_own(const store_place& place, int directory, std::string_view path) {
   struct stat found{};
   struct stat own{};
-  const bool known = ::fstat(parent.get(), &found) == 0 && ::fstat(place.unfinished.get(), &own) == 0;
-  if (!known) return storage_error(errno, "look at the directory of " + in_quotes(path));
-  if (found.st_ino != own.st_ino || found.st_dev != own.st_dev) return parent;
+  if (::fstat(directory, &found) != 0 || ::fstat(place.unfinished.get(), &own) != 0)
+    return storage_error(errno, "look at the directory of " + in_quotes(path));
+  if (found.st_ino != own.st_ino || found.st_dev != own.st_dev) return {};
   return error{errc::name_rejected, in_quotes(path) + " leads to where the receiver keeps unfinished files"};
 }
 

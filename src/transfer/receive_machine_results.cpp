@@ -50,7 +50,7 @@ void receive_machine::on_stored(const job_results::stored& stored) {
   auto* const small = live == live_.end() ? nullptr : std::get_if<simple>(&live->second);
   const bool damaged = !stored.outcome && stored.outcome.error().code() == errc::verify_failed;
   const bool can_be_asked_for = small != nullptr && small->promised;
-  if (can_be_asked_for && damaged && ++small->failures < limits::failed_digests_per_block) {
+  if (can_be_asked_for && damaged && ++small->failures <= limits::failed_digests_per_block) {
     ask_for(stored.id, *small);
   } else {
     deliver(stored.id, stored.outcome);

@@ -569,8 +569,6 @@ class Blocks(BadSenders):
         done = finish(1, len(TWO_BLOCKS), root_of(TWO_BLOCKS))
         wrong = {
             "with its offer": [inline(1, "f", b"content", said=bytes(16))],
-            "other than promised": [promised(1, "f", b"content"), block(1, 0, b"CONTENT")],
-            "damaged, promised": [promised(1, "f", b"content"), block(1, 0, b"CONTENT", said=digest(b"content"))],
             "another block": [offer(1, "f", size=len(TWO_BLOCKS)), other, last, done],
             "a hole instead": [offer(1, "f", size=len(TWO_BLOCKS)), hole(1, 0, 1), last, done],
             "another root": [offer(1, "f", size=len(TWO_BLOCKS)), first, last, finish(1, len(TWO_BLOCKS), bytes(16))],
@@ -581,6 +579,19 @@ class Blocks(BadSenders):
             with self.subTest(what):
                 self.assertRefused(native.NOT_VERIFIED, *frames)
                 self.assertEqual(self.leftovers(), [])
+        self.assertOnlyHonest()
+
+    def test_a_promise_that_is_never_kept(self):
+        for said in None, digest(b"content"):
+            with self.subTest(said=said):
+                sender = self.greeted()
+                sender.send(promised(1, "f", b"content"))
+                for _ in range(4):
+                    self.assertEqual(sender.next_of(NEED, REFUSE).type, NEED)
+                    sender.send(block(1, 0, b"CONTENT", said=said))
+                self.assertEqual(sender.next_of(NEED, REFUSE).code, native.NOT_VERIFIED)
+                self.assertEqual(self.leftovers(), [])
+                sender.close()
         self.assertOnlyHonest()
 
     def test_an_older_version_outlives_every_lie_about_its_successor(self):
@@ -935,16 +946,13 @@ class Waits(BadSenders):
     def deaf_to_claims(self):
         """A sender of files of which the receiver could say much, who does not listen."""
         ids, count = range(1, 9), 1 << 20
-        sender = self.greeted()
         for id in ids:
-            sender.send(offer(id, f"holes {id}", size=count * SMALLEST))
-            sender.next_of(ACCEPT)
-            sender.send(hole(id, 0, count))
-        sender.send(cancel(8))
-        sender.socket.shutdown(socket.SHUT_WR)
-        sender.rest()
-        sender.close()
-        self.assertLost(sender, "connection_lost")
+            sender = self.opened(size=count * SMALLEST, path=f"holes {id}")
+            sender.send(hole(1, 0, count))
+            sender.socket.shutdown(socket.SHUT_WR)
+            sender.rest()
+            sender.close()
+            self.assertLost(sender, "connection_lost")
         offers = [offer(id, f"holes {id}", size=count * SMALLEST) for id in ids]
         return self.raw(PREFACE, hello(), *offers, receive_buffer=4096)
 

@@ -35,7 +35,7 @@ class compat_receiver {
   session_info& info_;
   bool is_first_ = true;  // the header to come
   bool said_go_ahead_ = false;
-  byte_buffer unread_;    // was read and belongs to what comes next
+  byte_buffer unread_;  // was read and belongs to what comes next
   std::optional<error> stopped_;
 };
 

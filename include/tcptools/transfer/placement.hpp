@@ -82,9 +82,11 @@ class temporary_file {
 // A name in .tcpsend that nobody has.
 [[nodiscard]] std::string temporary_name();
 
+// Fails with errc::name_rejected if this open directory is .tcpsend, to which a link may lead.
+[[nodiscard]] result<void> check_not_own(const store_place& place, int directory, std::string_view path);
+
 // Opens the directory that this path's last component is in. With `made` missing directories are made, and it is set if
-// there were any. Fails with errc::name_rejected if it is .tcpsend, where a link may lead, otherwise as storage_error()
-// says; nothing if it is missing and not to be made.
+// there were any. Fails as check_not_own() and storage_error() say; nothing if it is missing and not to be made.
 [[nodiscard]] result<unique_fd> open_parent(const store_place& place, std::string_view path, bool* made = nullptr);
 
 // Directories that many files of one batch go to: each is opened once, and made durable once.

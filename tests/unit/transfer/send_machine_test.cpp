@@ -492,12 +492,14 @@ TEST_CASE("progress counts what moves") {
   const auto moved = [&] { return std::exchange(before, talk.machine.progress()) != talk.machine.progress(); };
   talk.hear(frames::accept{1, 0});
   CHECK(moved());
-  talk.hear(frames::progress{1, 5});
+  talk.hear(frames::progress{1, 16'384});
   CHECK(moved());
-  talk.hear(frames::progress{1, 5}).hear(frames::progress{1, 4}).hear(frames::progress{1, 0});
+  talk.hear(frames::progress{1, 16'384}).hear(frames::progress{1, 4}).hear(frames::progress{1, 32'767});
   CHECK_FALSE(moved());
-  talk.hear(frames::progress{1, 6});
+  talk.hear(frames::progress{1, 32'768});
   CHECK(moved());
+  talk.hear(frames::progress{1, 3 * large.size() + 3});
+  CHECK_FALSE(moved());
 }
 
 TEST_CASE("a sender says BYE") {
