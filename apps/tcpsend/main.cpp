@@ -14,13 +14,12 @@
 #include "cli/usage.hpp"
 #include "tcptools/base/version.hpp"
 
+namespace tcptools::cli {
 namespace {
-
-using namespace tcptools::cli;
 
 int send(int argc, char** argv) {
   CLI::App app{"Delivers files over TCP: verified, resumable, complete or not at all.", "tcpsend"};
-  app.set_version_flag("--version", "tcpsend " + std::string{tcptools::version()});
+  app.set_version_flag("--version", "tcpsend " + std::string{version()});
   set_usage(app,
             "Usage: tcpsend [OPTIONS] --host HOST [--port PORT] PATH...\n"
             "       tcpsend serve [OPTIONS] --dir DIR      receive; see tcpsend serve --help");
@@ -47,13 +46,14 @@ int serve(int argc, char** argv) {
 }
 
 }  // namespace
+}  // namespace tcptools::cli
 
 int main(int argc, char** argv) {
   try {
     // Only as the first word: a file may have this name as well.
     const bool is_serve = argc > 1 && std::string_view{argv[1]} == "serve";
-    return is_serve ? serve(argc - 1, argv + 1) : send(argc, argv);
+    return is_serve ? tcptools::cli::serve(argc - 1, argv + 1) : tcptools::cli::send(argc, argv);
   } catch (const std::exception& exception) {
-    return report_internal_error("tcpsend", exception.what());
+    return tcptools::cli::report_internal_error("tcpsend", exception.what());
   }
 }

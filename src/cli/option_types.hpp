@@ -63,7 +63,7 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::strin
 
 inline CLI::Option* add_port(CLI::App& app, std::uint16_t& port, bool may_be_any, const std::string& help) {
   const auto parse = [may_be_any](const std::string& text) -> result<std::uint16_t> {
-    const auto number = net::parse_port(text);
+    auto number = net::parse_port(text);
     if (number && *number == 0 && !may_be_any) return error{errc::usage, "0 is not a port"};
     return number;
   };

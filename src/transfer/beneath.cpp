@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "tcptools/base/text.hpp"
+#include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
 namespace {
@@ -42,16 +43,6 @@ unique_fd open_stepwise(int root, std::string_view path, int flags, mode_t mode)
 }
 
 }  // namespace
-
-std::string_view leaf_of(std::string_view path) noexcept {
-  const std::size_t slash = path.find_last_of('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-std::string_view parent_of(std::string_view path) noexcept {
-  const std::size_t slash = path.find_last_of('/');
-  return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
-}
 
 result<beneath> beneath::open(const std::filesystem::path& directory, resolution how) {
   unique_fd root{::open(directory.c_str(), directory_flags)};

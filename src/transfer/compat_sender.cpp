@@ -10,6 +10,7 @@
 #include "tcptools/net/worker_pool.hpp"
 #include "tcptools/transfer/compat_protocol.hpp"
 #include "tcptools/transfer/limits.hpp"
+#include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
 namespace {
@@ -22,9 +23,6 @@ double random_share() {
   static std::mt19937_64 generator{std::random_device{}()};
   return std::uniform_real_distribution<double>{0.0, 1.0}(generator);
 }
-
-// Its receivers know file names only.
-std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 net::awaitable<result<void>> expect_go_ahead(net::stream& stream) {
   std::string answer;
@@ -94,7 +92,7 @@ net::awaitable<result<void>> compat_sender::run() {
       const result<void> removed = co_await net::offload(context_.pool, std::move(remove));
       if (!removed) context_.observer.on_trouble({what.origin, removed.error(), true});
     }
-    const std::string name = base_name(what.item.path);
+    const std::string name = std::string{leaf_of(what.item.path)};
     context_.observer.on_outcome({what, end ? result<sent>{sent{name, false}} : result<sent>{end.error()}});
   }
   co_return result<void>{};
@@ -103,7 +101,7 @@ net::awaitable<result<void>> compat_sender::run() {
 net::awaitable<result<void>> compat_sender::deliver(const source_item& what) {
   if (what.item.kind != entry_kind::file)
     co_return error{errc::refused, "the compatibility protocol carries files only"};
-  const result<std::string> header = encode_compat_header(base_name(what.item.path), what.item.size);
+  const result<std::string> header = encode_compat_header(std::string{leaf_of(what.item.path)}, what.item.size);
   if (!header) co_return header.error();
   auto open = [this, &what] { return context_.queue.from().open(what); };
   const result<std::unique_ptr<source_file>> file = co_await net::offload(context_.pool, std::move(open));

@@ -10,6 +10,7 @@
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/transfer/limits.hpp"
+#include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
 namespace {

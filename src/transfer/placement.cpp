@@ -13,6 +13,7 @@
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/base/units.hpp"
+#include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
 namespace {

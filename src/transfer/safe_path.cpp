@@ -34,4 +34,14 @@ result<void> check_path(std::string_view path) {
   }
 }
 
+std::string_view leaf_of(std::string_view path) noexcept {
+  const std::size_t slash = path.find_last_of('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string_view parent_of(std::string_view path) noexcept {
+  const std::size_t slash = path.find_last_of('/');
+  return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
+}
+
 }  // namespace tcptools::transfer

@@ -1,4 +1,4 @@
-# ctest: light
+# ctest: asan
 """Receivers that break the rules, by mistake or on purpose: tcpsend says in one line what is wrong, ends with the exit
 code for it, and believes nothing that it cannot know."""
 

@@ -1,4 +1,4 @@
-# ctest: light
+# ctest: asan
 """Senders that break the rules, by mistake or on purpose: each is told, logged and let go, nobody else notices, and
 nothing of theirs is to be seen."""
 

@@ -1,4 +1,5 @@
-# ctest: light
+# ctest: asan
+# ctest: tsan
 """Files, trees and standard input, delivered."""
 
 import os

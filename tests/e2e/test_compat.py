@@ -1,4 +1,4 @@
-# ctest: light
+# ctest: asan
 """The compatibility protocol, against a model of the Qt tutorial's two programs."""
 
 import contextlib

@@ -1,4 +1,3 @@
-# ctest: light
 """Every exit code, and what is said about it: one line, while everything else is still delivered."""
 
 import os

@@ -1,4 +1,3 @@
-# ctest: light
 """What people and programs get to see: the progress line, messages, the summary, JSON, and names as they are shown."""
 
 import fcntl

@@ -1,4 +1,4 @@
-# ctest: light
+# ctest: tsan
 """Transfers that were interrupted, and what they left damaged or outdated: the next one ends with the right content."""
 
 import os

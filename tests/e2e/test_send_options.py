@@ -1,4 +1,3 @@
-# ctest: light
 """The options of the sender, one by one."""
 
 import contextlib

@@ -1,4 +1,4 @@
-# ctest: light
+# ctest: tsan
 """The options of the receiver, one by one, and how it ends."""
 
 import contextlib

@@ -44,8 +44,4 @@ class beneath {
   resolution how_;
 };
 
-// The last component of a path, and what is before it (empty: nothing).
-[[nodiscard]] std::string_view leaf_of(std::string_view path) noexcept;
-[[nodiscard]] std::string_view parent_of(std::string_view path) noexcept;
-
 }  // namespace tcptools::transfer

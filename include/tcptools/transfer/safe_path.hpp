@@ -13,4 +13,8 @@ inline constexpr std::string_view private_directory = ".tcpsend";
 // Fails with errc::name_rejected and a text that shows the path safely and says which rule it breaks.
 [[nodiscard]] result<void> check_path(std::string_view path);
 
+// The last component of a path, and what is before it (empty: nothing).
+[[nodiscard]] std::string_view leaf_of(std::string_view path) noexcept;
+[[nodiscard]] std::string_view parent_of(std::string_view path) noexcept;
+
 }  // namespace tcptools::transfer

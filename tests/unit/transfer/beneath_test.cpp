@@ -15,6 +15,7 @@
 
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
+#include "tcptools/transfer/safe_path.hpp"
 #include "tcptools/transfer/limits.hpp"
 
 namespace fs = std::filesystem;
