@@ -116,17 +116,12 @@ net::awaitable<void> native_sender::produce() {
   }
 }
 
-template <class Job>
-net::awaitable<std::invoke_result_t<Job>> native_sender::on_source(Job job) {
+template <class Work>
+net::awaitable<std::invoke_result_t<Work>> native_sender::on_source(Work work) {
   on_source_ = true;
-  if constexpr (std::is_void_v<std::invoke_result_t<Job>>) {
-    co_await net::offload(context_.pool, std::move(job));
-    on_source_ = false;
-  } else {
-    std::invoke_result_t<Job> value = co_await net::offload(context_.pool, std::move(job));
-    on_source_ = false;
-    co_return value;
-  }
+  std::invoke_result_t<Work> value = co_await net::offload(context_.pool, std::move(work));
+  on_source_ = false;
+  co_return value;
 }
 
 // False if nothing more can be offered now.

@@ -207,10 +207,10 @@ TEST_CASE("a deadline that is moved forward lets reading go on") {
     const auto [left, right] = connected_streams(executor);
     task_group tasks{executor, on_exception};
     left->set_deadline(clock::now() + 30ms);
-    const auto move_and_answer = [&left = *left, &right = *right]() -> awaitable<void> {
-      left.set_deadline(clock::now() + 1h);
+    const auto move_and_answer = [&reading = *left, &answering = *right]() -> awaitable<void> {
+      reading.set_deadline(clock::now() + 1h);
       co_await sleep_for(60ms);
-      co_await say(right, "here");
+      co_await say(answering, "here");
     };
     tasks.spawn("move and answer", move_and_answer());
     std::array<std::byte, 8> into{};

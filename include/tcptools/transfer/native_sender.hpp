@@ -64,8 +64,8 @@ class native_sender {
   [[nodiscard]] net::awaitable<void> settle_outcomes();
   [[nodiscard]] net::awaitable<result<void>> write(const std::vector<byte_view>& views);
   // Runs a job of the source on the pool; the other side cannot be blamed for how long it takes.
-  template <class Job>
-  [[nodiscard]] net::awaitable<std::invoke_result_t<Job>> on_source(Job job);
+  template <class Work>
+  [[nodiscard]] net::awaitable<std::invoke_result_t<Work>> on_source(Work work);
 
   void break_off(error why);
   void on_unreadable(const error& why);

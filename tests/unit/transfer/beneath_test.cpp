@@ -15,8 +15,8 @@
 
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
-#include "tcptools/transfer/safe_path.hpp"
 #include "tcptools/transfer/limits.hpp"
+#include "tcptools/transfer/safe_path.hpp"
 
 namespace fs = std::filesystem;
 using namespace tcptools::transfer;
