@@ -344,6 +344,7 @@ net::awaitable<void> native_sender::write_pieces() {
     const piece one = std::move(outbox_.front());
     outbox_.pop_front();
     const result<void> written = co_await write(one.views);
+    note_progress();
     outbox_bytes_ -= std::min(outbox_bytes_, one.size);
     news_.notify_all();
     if (!written) {
@@ -371,16 +372,24 @@ net::awaitable<void> native_sender::watch() {
       if (now >= *last_words_until || writing_over_ || outbox_bytes_ == 0) stream_.close();
       continue;
     }
-    const std::uint64_t acknowledged = stream_.bytes_written() - stream_.unacknowledged();
-    const std::uint64_t moved = machine_.progress() + acknowledged / limits::progress_quantum;
+    note_progress();
+    const std::uint64_t moved = machine_.progress() + acknowledged() / limits::progress_quantum;
     if (moved != marks || on_source_ || held_up_) moved_at = now;
     marks = moved;
-    // More than frames about nothing: a receiver that dies at the same point each time makes no progress.
-    if (acknowledged >= least_progress) progressed_ = true;
     if (now - moved_at >= idle)
       break_off(error{errc::timed_out, "the receiver moved nothing for " + format_duration(idle)});
   }
   stream_.close();
+}
+
+std::uint64_t native_sender::acknowledged() const noexcept {
+  return stream_.bytes_written() - stream_.unacknowledged();
+}
+
+// More than frames about nothing: a receiver that dies at the same point each time makes no progress. Asked after every
+// write, as a connection may be lost before watch() has looked once.
+void native_sender::note_progress() noexcept {
+  if (!progressed_ && acknowledged() >= least_progress) progressed_ = true;
 }
 
 void native_sender::push_frames() {

@@ -67,6 +67,8 @@ class native_sender {
   template <class Work>
   [[nodiscard]] net::awaitable<std::invoke_result_t<Work>> on_source(Work work);
 
+  [[nodiscard]] std::uint64_t acknowledged() const noexcept;  // bytes, by the receiver's system
+  void note_progress() noexcept;
   void break_off(error why);
   void on_unreadable(const error& why);
   void push_frames();
