@@ -51,7 +51,7 @@ target_compile_options(
 set(sanitizers ${TCPTOOLS_SANITIZE})
 if(TCPTOOLS_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    message(FATAL_ERROR "TCPTOOLS_FUZZ needs clang with libFuzzer: use `cmake --preset fuzz`, or set CMAKE_CXX_COMPILER.")
+    message(FATAL_ERROR "TCPTOOLS_FUZZ needs clang with libFuzzer: use `cmake --preset asan`, or set CMAKE_CXX_COMPILER.")
   endif()
   list(APPEND sanitizers fuzzer-no-link)
 endif()

@@ -21,6 +21,7 @@
 using namespace std::chrono_literals;
 using namespace tcptools;
 using namespace tcptools::net;
+using namespace tcptools::testing;
 using tcptools::testing::has_ipv6;
 using tcptools::testing::run_test_loop;
 
@@ -29,8 +30,6 @@ namespace {
 using asio::ip::address;
 using asio::ip::address_v4;
 using asio::ip::address_v6;
-
-void on_exception(std::string_view task, std::string_view what) { FAIL(task << ": " << what); }
 
 // Runs a listener and keeps what it gives.
 struct counter {

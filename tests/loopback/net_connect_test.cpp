@@ -16,6 +16,7 @@
 using namespace std::chrono_literals;
 using namespace tcptools;
 using namespace tcptools::net;
+using namespace tcptools::testing;
 using tcptools::testing::closed_port;
 using tcptools::testing::has_ipv6;
 using tcptools::testing::run_test_loop;
@@ -27,8 +28,6 @@ using addresses = std::vector<asio::ip::address>;
 using acceptor = asio::basic_socket_acceptor<asio::ip::tcp, any_executor>;
 
 constexpr std::chrono::milliseconds long_enough = 20s;
-
-void on_exception(std::string_view task, std::string_view what) { FAIL(task << ": " << what); }
 
 asio::ip::tcp::endpoint any_port() { return {asio::ip::address_v4::loopback(), 0}; }
 

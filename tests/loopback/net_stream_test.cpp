@@ -17,6 +17,7 @@
 using namespace std::chrono_literals;
 using namespace tcptools;
 using namespace tcptools::net;
+using namespace tcptools::testing;
 using tcptools::testing::connected_sockets;
 using tcptools::testing::connected_streams;
 using tcptools::testing::run_test_loop;
@@ -25,8 +26,6 @@ using tcptools::testing::varied_bytes;
 namespace {
 
 using clock = stream::clock;
-
-void on_exception(std::string_view task, std::string_view what) { FAIL(task << ": " << what); }
 
 // Everything up to the peer's end of stream.
 awaitable<byte_buffer> read_all(stream& from) {

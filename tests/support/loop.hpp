@@ -5,11 +5,15 @@
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <exception>
+#include <string_view>
 
 #include "support/catch.hpp"
 #include "tcptools/net/completion.hpp"
 
 namespace tcptools::testing {
+
+// For task_group: no task of a test is to throw.
+inline void on_exception(std::string_view task, std::string_view what) { FAIL(task << ": " << what); }
 
 // Runs `body(executor)`, a coroutine, and all that it started to the end. A requirement that fails in it fails the
 // test, and so does an end that takes longer than `patience`.

@@ -5,7 +5,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -46,7 +45,9 @@ class temp_dir {
   [[nodiscard]] std::string read(std::string_view relative) const {
     std::ifstream in{path_ / relative, std::ios::binary};
     if (!in) throw std::runtime_error{"cannot read " + (path_ / relative).string()};
-    return {std::istreambuf_iterator<char>{in}, {}};
+    std::string content(std::filesystem::file_size(path_ / relative), '\0');
+    in.read(content.data(), static_cast<std::streamsize>(content.size()));
+    return content;
   }
 
  private:

@@ -11,13 +11,10 @@
 using namespace std::chrono_literals;
 using namespace tcptools;
 using namespace tcptools::net;
+using namespace tcptools::testing;
 using tcptools::testing::run_test_loop;
 
-namespace {
-
-void on_exception(std::string_view task, std::string_view what) { FAIL(task << ": " << what); }
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("a condition is waited for") {
   run_test_loop([](any_executor executor) -> awaitable<void> {

@@ -16,13 +16,12 @@
 using namespace std::chrono_literals;
 using namespace tcptools;
 using namespace tcptools::net;
+using namespace tcptools::testing;
 using tcptools::testing::run_test_loop;
 
 namespace {
 
 using addresses = std::vector<asio::ip::address>;
-
-void on_exception(std::string_view task, std::string_view what) { FAIL(task << ": " << what); }
 
 }  // namespace
 

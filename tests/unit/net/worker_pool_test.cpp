@@ -20,13 +20,10 @@
 using namespace std::chrono_literals;
 using namespace tcptools;
 using namespace tcptools::net;
+using namespace tcptools::testing;
 using tcptools::testing::run_test_loop;
 
-namespace {
-
-void on_exception(std::string_view task, std::string_view what) { FAIL(task << ": " << what); }
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("a job runs on the pool and its result comes back to the I/O thread") {
   run_test_loop([](any_executor) -> awaitable<void> {

@@ -17,6 +17,9 @@
 
 namespace tcptools::testing {
 
+// Four blocks and a part of a fifth.
+inline constexpr std::size_t some_size = 4 * smallest_block + 100;
+
 // Nothing is waited for, and a full disk is no obstacle.
 inline transfer::store_options quick_options(
     transfer::conflict_policy on_conflict = transfer::conflict_policy::replace) {

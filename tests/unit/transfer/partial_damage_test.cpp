@@ -22,8 +22,7 @@ using tcptools::result;
 namespace {
 
 // Blocks 0, 1 and 4 were received, 2 is a hole, 3 is missing.
-constexpr std::size_t some_size = 4 * smallest_block + 100;
-constexpr std::uint64_t blocks = 5;
+constexpr std::uint64_t block_count = 5;
 constexpr std::uint64_t received = 4;
 
 byte_buffer some_content() {
@@ -67,7 +66,7 @@ class damage_rig : public store_rig {
     std::set<std::uint64_t> kept;
     const auto file = open(item);
     std::map<std::uint64_t, digest> claims;
-    for (std::uint64_t index = 0; index < blocks; ++index) {
+    for (std::uint64_t index = 0; index < block_count; ++index) {
       const auto claimed =
           index < file->checked() ? file->claim(index) : result<std::optional<digest>>{std::optional<digest>{}};
       REQUIRE(claimed);
@@ -88,7 +87,7 @@ class damage_rig : public store_rig {
     if (!is_new(outcome, "f")) FAIL("not delivered");
     const std::string there = read("f");
     REQUIRE(there.size() == some_size);
-    for (std::uint64_t index = 0; index < blocks; ++index) {
+    for (std::uint64_t index = 0; index < block_count; ++index) {
       const byte_view block = block_of(content, index);
       const std::string_view found = std::string_view{there}.substr(index * smallest_block, block.size());
       const bool right = claims.contains(index) ? digest_of(tcptools::as_bytes(found)) == claims[index]
@@ -253,16 +252,16 @@ TEST_CASE("part file and journal of different transfers never mix") {
 
 TEST_CASE("a journal with a right check that claims what cannot be") {
   damage_rig rig;
-  using kind = journal_entry::kind;
+  using record_kind = journal_entry::kind;
   const digest some = digest_of(block_of(rig.content, 0));
   byte_buffer bytes;
   encode(journal_header{16, "f"}, bytes);
   for (const journal_entry& one :
-       {journal_entry{kind::block, 5, smallest_block, some},
-        journal_entry{kind::block, 1'000'000, smallest_block, some}, journal_entry{kind::block, 0, 5, some},
-        journal_entry{kind::block, 4, smallest_block, some}, journal_entry{kind::hole, 4, 2, {}},
-        journal_entry{kind::hole, 0, ~std::uint64_t{0}, {}}, journal_entry{kind::hole, 3, ~std::uint64_t{0} - 1, {}},
-        journal_entry{kind::hole, 1, 0, {}}}) {
+       {journal_entry{record_kind::block, 5, smallest_block, some},
+        journal_entry{record_kind::block, 1'000'000, smallest_block, some},
+        journal_entry{record_kind::block, 0, 5, some}, journal_entry{record_kind::block, 4, smallest_block, some},
+        journal_entry{record_kind::hole, 4, 2, {}}, journal_entry{record_kind::hole, 0, ~std::uint64_t{0}, {}},
+        journal_entry{record_kind::hole, 3, ~std::uint64_t{0} - 1, {}}, journal_entry{record_kind::hole, 1, 0, {}}}) {
     encode(one, bytes);
   }
   const std::string journal{tcptools::as_text(bytes)};

@@ -21,8 +21,6 @@ using tcptools::result;
 
 namespace {
 
-constexpr std::size_t some_size = 4 * smallest_block + 100;
-
 result<void> write(incoming& file, const byte_buffer& content, std::uint64_t index) {
   const byte_view block = block_of(content, index);
   return file.write(index, block, digest_of(block));

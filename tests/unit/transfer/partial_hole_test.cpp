@@ -20,14 +20,14 @@ using tcptools::unique_fd;
 
 namespace {
 
-constexpr std::size_t blocks = 16;
-constexpr std::size_t some_size = (blocks - 1) * smallest_block + 100;
+constexpr std::size_t sparse_blocks = 16;
+constexpr std::size_t sparse_size = (sparse_blocks - 1) * smallest_block + 100;
 
 // Noise in which these blocks are zero.
 byte_buffer with_zeros(std::uint64_t seed, std::uint64_t first, std::uint64_t count) {
-  byte_buffer content = noise(some_size, seed);
+  byte_buffer content = noise(sparse_size, seed);
   const auto begin = static_cast<std::ptrdiff_t>(first * smallest_block);
-  const auto end = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>((first + count) * smallest_block, some_size));
+  const auto end = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>((first + count) * smallest_block, sparse_size));
   std::fill(content.begin() + begin, content.begin() + end, std::byte{0});
   return content;
 }
@@ -67,25 +67,25 @@ TEST_CASE("a hole reads as zeros and takes no space, wherever it is") {
   }
   SECTION("at the end") {
     first = 4;
-    count = blocks - 4;
+    count = sparse_blocks - 4;
   }
-  SECTION("everywhere") { count = blocks; }
+  SECTION("everywhere") { count = sparse_blocks; }
   const byte_buffer content = with_zeros(1, first, count);
-  const auto file = rig.open(file_entry("f", some_size));
+  const auto file = rig.open(file_entry("f", sparse_size));
   write(*file, content, 0, first);
   REQUIRE(file->write_hole(first, count));
-  write(*file, content, first + count, blocks - first - count);
-  CHECK(is_new(file->commit(some_size), "f"));
+  write(*file, content, first + count, sparse_blocks - first - count);
+  CHECK(is_new(file->commit(sparse_size), "f"));
   CHECK(rig.holds("f", content));
-  if (has_holes(rig.dir)) CHECK(allocated(rig, "f") <= (blocks - count) * smallest_block + slack);
+  if (has_holes(rig.dir)) CHECK(allocated(rig, "f") <= (sparse_blocks - count) * smallest_block + slack);
 }
 
 TEST_CASE("a hole over what an earlier transfer left is one") {
   const store_rig rig;
-  const byte_buffer old = noise(some_size, 1);
+  const byte_buffer old = noise(sparse_size, 1);
   {
-    const auto file = rig.open(file_entry("f", some_size));
-    write(*file, old, 0, GENERATE(std::uint64_t{3}, std::uint64_t{9}, std::uint64_t{15}, std::uint64_t{blocks}));
+    const auto file = rig.open(file_entry("f", sparse_size));
+    write(*file, old, 0, GENERATE(std::uint64_t{3}, std::uint64_t{9}, std::uint64_t{15}, std::uint64_t{sparse_blocks}));
   }
   const bool without_journal = GENERATE(false, true);
   if (without_journal) fs::remove(rig / rig.journal_of("f"));
@@ -94,21 +94,21 @@ TEST_CASE("a hole over what an earlier transfer left is one") {
   CAPTURE(without_journal, first, count);
 
   const byte_buffer content = with_zeros(2, first, count);
-  const auto file = rig.open(file_entry("f", some_size));
+  const auto file = rig.open(file_entry("f", sparse_size));
   CHECK((file->checked() == 0) == without_journal);
   REQUIRE(file->write_hole(first, count));
   write(*file, content, 0, first);
-  write(*file, content, first + count, blocks - first - count);
-  CHECK(is_new(file->commit(some_size), "f"));
+  write(*file, content, first + count, sparse_blocks - first - count);
+  CHECK(is_new(file->commit(sparse_size), "f"));
   CHECK(rig.holds("f", content));
-  if (has_holes(rig.dir)) CHECK(allocated(rig, "f") <= (blocks - count) * smallest_block + slack);
+  if (has_holes(rig.dir)) CHECK(allocated(rig, "f") <= (sparse_blocks - count) * smallest_block + slack);
 }
 
 TEST_CASE("a hole over a part file that ends within a block") {
   const store_rig rig;
   {
-    const auto file = rig.open(file_entry("f", some_size));
-    write(*file, noise(some_size, 1), 0, 4);
+    const auto file = rig.open(file_entry("f", sparse_size));
+    write(*file, noise(sparse_size, 1), 0, 4);
   }
   for (const std::size_t end : {std::size_t{1}, smallest_block - 1, smallest_block, smallest_block + 1,
                                 2 * smallest_block + 5000, 4 * smallest_block - 1}) {
@@ -116,48 +116,48 @@ TEST_CASE("a hole over a part file that ends within a block") {
     fs::resize_file(rig / rig.part_of("f"), end);
     const byte_buffer content = with_zeros(3, 0, 5);
     {
-      const auto file = rig.open(file_entry("f", some_size));
+      const auto file = rig.open(file_entry("f", sparse_size));
       REQUIRE(file->write_hole(0, 5));
     }
     {
-      const completed rest = rig.send(file_entry("f", some_size), content);
+      const completed rest = rig.send(file_entry("f", sparse_size), content);
       CHECK(is_new(rest.outcome, "f"));
       CHECK(rig.holds("f", content));
     }
     fs::remove(rig / "f");
-    const auto file = rig.open(file_entry("f", some_size));
-    write(*file, noise(some_size, 1), 0, 4);
+    const auto file = rig.open(file_entry("f", sparse_size));
+    write(*file, noise(sparse_size, 1), 0, 4);
   }
 }
 
 TEST_CASE("a hole in place of a block that was written in the same session") {
   const store_rig rig;
   const byte_buffer content = with_zeros(1, 5, 2);
-  const auto file = rig.open(file_entry("f", some_size));
-  write(*file, noise(some_size, 2), 0, blocks);
+  const auto file = rig.open(file_entry("f", sparse_size));
+  write(*file, noise(sparse_size, 2), 0, sparse_blocks);
   REQUIRE(file->write_hole(5, 2));
   write(*file, content, 0, 5);
-  write(*file, content, 7, blocks - 7);
-  CHECK(is_new(file->commit(some_size), "f"));
+  write(*file, content, 7, sparse_blocks - 7);
+  CHECK(is_new(file->commit(sparse_size), "f"));
   CHECK(rig.holds("f", content));
 }
 
 TEST_CASE("holes are claimed by the next transfer and kept as holes") {
   const store_rig rig;
-  const byte_buffer content = with_zeros(1, 2, blocks - 2);
+  const byte_buffer content = with_zeros(1, 2, sparse_blocks - 2);
   {
-    const auto file = rig.open(file_entry("f", some_size));
+    const auto file = rig.open(file_entry("f", sparse_size));
     write(*file, content, 0, 2);
-    REQUIRE(file->write_hole(2, blocks - 2));
+    REQUIRE(file->write_hole(2, sparse_blocks - 2));
   }
   {
-    const auto file = rig.open(file_entry("f", some_size));
-    CHECK(file->checked() == blocks);
+    const auto file = rig.open(file_entry("f", sparse_size));
+    CHECK(file->checked() == sparse_blocks);
     CHECK(*file->claim(2) == digest_of_zeros(smallest_block));
-    CHECK(*file->claim(blocks - 1) == digest_of_zeros(100));
+    CHECK(*file->claim(sparse_blocks - 1) == digest_of_zeros(100));
   }
-  const completed rest = rig.send(file_entry("f", some_size), content);
-  CHECK(rest.kept == blocks);
+  const completed rest = rig.send(file_entry("f", sparse_size), content);
+  CHECK(rest.kept == sparse_blocks);
   CHECK(rest.sent == 0);
   CHECK(rig.holds("f", content));
   if (has_holes(rig.dir)) CHECK(allocated(rig, "f") <= 2 * smallest_block + slack);
@@ -165,13 +165,13 @@ TEST_CASE("holes are claimed by the next transfer and kept as holes") {
 
 TEST_CASE("a block that follows a hole takes its place in the journal") {
   const store_rig rig;
-  const byte_buffer content = noise(some_size, 1);
+  const byte_buffer content = noise(sparse_size, 1);
   {
-    const auto file = rig.open(file_entry("f", some_size));
-    REQUIRE(file->write_hole(0, blocks));
+    const auto file = rig.open(file_entry("f", sparse_size));
+    REQUIRE(file->write_hole(0, sparse_blocks));
     write(*file, content, 3, 1);
   }
-  const auto file = rig.open(file_entry("f", some_size));
+  const auto file = rig.open(file_entry("f", sparse_size));
   CHECK(*file->claim(3) == digest_of(block_of(content, 3)));
   const auto kept = file->keep(3, digest_of(block_of(content, 3)));
   REQUIRE(kept);
@@ -183,10 +183,11 @@ TEST_CASE("a block that follows a hole takes its place in the journal") {
 
 TEST_CASE("a hole of a larger file is none of a smaller one's last block, and the other way round") {
   const store_rig rig;
-  for (const std::size_t size : {some_size - 50, some_size - smallest_block - 10, std::size_t{smallest_block + 1}}) {
+  for (const std::size_t size :
+       {sparse_size - 50, sparse_size - smallest_block - 10, std::size_t{smallest_block + 1}}) {
     {
-      const auto file = rig.open(file_entry("f", some_size));
-      REQUIRE(file->write_hole(0, blocks));
+      const auto file = rig.open(file_entry("f", sparse_size));
+      REQUIRE(file->write_hole(0, sparse_blocks));
     }
     const byte_buffer zeros(size);
     const completed smaller = rig.send(file_entry("f", size), zeros);

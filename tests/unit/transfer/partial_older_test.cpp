@@ -16,8 +16,7 @@ using tcptools::errc;
 
 namespace {
 
-constexpr std::size_t some_size = 4 * smallest_block + 100;
-constexpr std::uint64_t blocks = 5;
+constexpr std::uint64_t old_blocks = 5;
 
 void have(const store_rig& rig, const byte_buffer& content) {
   const completed all = rig.send(file_entry("f", content.size()), content);
@@ -45,8 +44,8 @@ TEST_CASE("every block of an older version is claimed, and the whole can be adop
     item.modified = {-5, 6};
     const auto file = rig.open(item);
     REQUIRE(file->adoptable());
-    REQUIRE(file->checked() == blocks);
-    for (std::uint64_t index = 0; index < blocks; ++index)
+    REQUIRE(file->checked() == old_blocks);
+    for (std::uint64_t index = 0; index < old_blocks; ++index)
       CHECK(*file->claim(index) == digest_of(block_of(content, index)));
     CHECK(is_unchanged(file->adopt(), "f"));
     CHECK(rig.status("f").st_ino == before);
@@ -63,7 +62,7 @@ TEST_CASE("an older version that is only looked at leaves nothing behind and sta
   have(rig, content);
   {
     const auto file = rig.open(file_entry("f", some_size));
-    for (std::uint64_t index = 0; index < blocks; ++index) REQUIRE(file->claim(index));
+    for (std::uint64_t index = 0; index < old_blocks; ++index) REQUIRE(file->claim(index));
   }
   CHECK(rig.unfinished() == 0);
   CHECK(rig.holds("f", content));
@@ -143,7 +142,7 @@ TEST_CASE("an interrupted transfer goes before an older version, and is not adop
   {
     const auto file = rig.open(file_entry("f", some_size));
     CHECK_FALSE(file->adoptable());
-    CHECK(file->checked() == blocks);
+    CHECK(file->checked() == old_blocks);
     CHECK(*file->claim(0) == digest_of(block_of(old, 0)));
     CHECK(*file->claim(1) == digest_of(block_of(content, 1)));
   }
@@ -189,7 +188,7 @@ TEST_CASE("an older version that ends while it is claimed has nothing there") {
   const auto file = rig.open(file_entry("f", some_size));
   fs::resize_file(rig / "f", smallest_block);
   CHECK(*file->claim(0));
-  for (std::uint64_t index = 1; index < blocks; ++index) CHECK_FALSE(*file->claim(index));
+  for (std::uint64_t index = 1; index < old_blocks; ++index) CHECK_FALSE(*file->claim(index));
 }
 
 TEST_CASE("an older version that was replaced meanwhile is not adopted") {
@@ -220,7 +219,7 @@ TEST_CASE("an older version whose content changed meanwhile is not adopted") {
   have(rig, old);
   const auto file = rig.open(file_entry("f", some_size));
   REQUIRE(file->adoptable());
-  for (std::uint64_t index = 0; index < blocks; ++index) REQUIRE(file->claim(index));
+  for (std::uint64_t index = 0; index < old_blocks; ++index) REQUIRE(file->claim(index));
   SECTION("written over") { overwrite(rig / "f", 5, "damage"); }
   SECTION("truncated") { fs::resize_file(rig / "f", 100); }
   SECTION("longer") { overwrite(rig / "f", some_size, "more"); }

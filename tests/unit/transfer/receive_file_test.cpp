@@ -20,10 +20,11 @@ using namespace tcptools::transfer;
 namespace {
 
 // One file and what is said to it. Every event returns what the file asks for, as one line.
-class script {
+class receive_file_script {
  public:
-  explicit script(std::size_t size, entry item) : content{noise(size, size)}, file{7, std::move(item), 1U << 30U} {}
-  explicit script(std::size_t size) : script{size, file_entry("f", size)} {}
+  explicit receive_file_script(std::size_t size, entry item)
+      : content{noise(size, size)}, file{7, std::move(item), 1U << 30U} {}
+  explicit receive_file_script(std::size_t size) : receive_file_script{size, file_entry("f", size)} {}
 
   std::string opened(std::uint64_t checked = 0, bool adoptable = false) {
     return line(file.on_opened({checked, adoptable}));
@@ -100,7 +101,7 @@ constexpr std::size_t three_blocks = 2 * smallest_block + 100;
 }  // namespace
 
 TEST_CASE("a new file arrives in any order") {
-  script talk{three_blocks};
+  receive_file_script talk{three_blocks};
   CHECK_FALSE(talk.file.waits_for_sender());
   CHECK(talk.opened() == "ACCEPT 7 checked 0");
   CHECK(talk.file.waits_for_sender());
@@ -127,7 +128,7 @@ TEST_CASE("a new file arrives in any order") {
 }
 
 TEST_CASE("a block that arrives damaged is asked for again, three times") {
-  script talk{three_blocks};
+  receive_file_script talk{three_blocks};
   talk.opened();
   talk.store({0, 2});
   CHECK(talk.block(1) == "write 7 1");
@@ -151,7 +152,7 @@ TEST_CASE("a block that arrives damaged is asked for again, three times") {
 }
 
 TEST_CASE("what is asked for again may turn out to be a hole") {
-  script talk{3 * smallest_block};
+  receive_file_script talk{3 * smallest_block};
   talk.make_zero(1, 2);
   talk.opened();
   talk.store({0});
@@ -166,7 +167,7 @@ TEST_CASE("what is asked for again may turn out to be a hole") {
 }
 
 TEST_CASE("what is there is told, and kept where the sender says so") {
-  script talk{three_blocks};
+  receive_file_script talk{three_blocks};
   CHECK(talk.opened(3) == "ACCEPT 7 checked 3, later claim 7 0+3");
   CHECK_FALSE(talk.file.waits_for_sender());
 
@@ -231,7 +232,7 @@ TEST_CASE("what is there is told, and kept where the sender says so") {
 }
 
 TEST_CASE("what is no longer as it was told is asked for") {
-  script talk{three_blocks};
+  receive_file_script talk{three_blocks};
   talk.opened(3);
   talk.claimed(0, 3);
   CHECK(talk.keep(0, 3) == "later keep 7 0+3");
@@ -251,9 +252,9 @@ TEST_CASE("what is no longer as it was told is asked for") {
 }
 
 TEST_CASE("claims and copies are asked for in slices") {
-  constexpr std::uint64_t blocks = 5000;
-  script talk{0, file_entry("f", blocks * smallest_block)};
-  CHECK(talk.opened(blocks) == "ACCEPT 7 checked 5000, later claim 7 0+4096");
+  constexpr std::uint64_t count = 5000;
+  receive_file_script talk{0, file_entry("f", count * smallest_block)};
+  CHECK(talk.opened(count) == "ACCEPT 7 checked 5000, later claim 7 0+4096");
   const std::vector<std::optional<digest>> claims(4096, digest{});
   CHECK(talk.claimed(0, claims) == "HAVE 7 0+4096, later claim 7 4096+904");
   CHECK(talk.claimed(4096, std::vector<std::optional<digest>>(904)) == "HAVE 7 4096+904 nothing");
@@ -265,7 +266,7 @@ TEST_CASE("claims and copies are asked for in slices") {
 }
 
 TEST_CASE("a large block is kept alone") {
-  script talk{0, file_entry("f", 3U << 22U, 22)};
+  receive_file_script talk{0, file_entry("f", 3U << 22U, 22)};
   talk.opened(3);
   talk.claimed(0, std::vector<std::optional<digest>>(3, digest{}));
   CHECK(talk.keep(0, 3) == "later keep 7 0+1");
@@ -273,7 +274,7 @@ TEST_CASE("a large block is kept alone") {
 }
 
 TEST_CASE("an older version that is the same is adopted") {
-  script talk{three_blocks};
+  receive_file_script talk{three_blocks};
   talk.opened(3, true);
   talk.claimed(0, 3);
   CHECK(talk.keep(0, 2).empty());
@@ -286,7 +287,7 @@ TEST_CASE("an older version that is the same is adopted") {
 }
 
 TEST_CASE("an older version that differs somewhere is copied where it does not") {
-  script talk{4 * smallest_block};
+  receive_file_script talk{4 * smallest_block};
   talk.opened(4, true);
   talk.claimed(0, 4);
   CHECK(talk.keep(0, 1).empty());
@@ -309,7 +310,7 @@ TEST_CASE("an older version that differs somewhere is copied where it does not")
     CHECK(talk.finish() == "commit 7 262144");
   }
   SECTION("by the first thing that is said") {
-    script other{2 * smallest_block};
+    receive_file_script other{2 * smallest_block};
     other.opened(2, true);
     CHECK(other.block(0) == "write 7 0");
     CHECK(other.claimed(0, 2) == "HAVE 7 0+1 nothing, HAVE 7 1+1");
@@ -318,7 +319,7 @@ TEST_CASE("an older version that differs somewhere is copied where it does not")
 }
 
 TEST_CASE("holes where the older version has zeros leave it as it is") {
-  script talk{4 * smallest_block};
+  receive_file_script talk{4 * smallest_block};
   talk.make_zero(1, 2);
   talk.opened(4, true);
   talk.claimed(0, 4);
@@ -341,7 +342,7 @@ TEST_CASE("holes where the older version has zeros leave it as it is") {
     CHECK(talk.kept(0, std::vector<bool>{true}) == "commit 7 262144");
   }
   SECTION("but not where HAVE has not come that far") {
-    script other{2 * smallest_block};
+    receive_file_script other{2 * smallest_block};
     other.make_zero(0, 1);
     other.opened(2, true);
     CHECK(other.hole(0, 1) == "hole 7 0+1");
@@ -350,7 +351,7 @@ TEST_CASE("holes where the older version has zeros leave it as it is") {
 }
 
 TEST_CASE("the short last block can be a hole that is adopted") {
-  script talk{smallest_block + 5};
+  receive_file_script talk{smallest_block + 5};
   std::fill(talk.content.begin() + smallest_block, talk.content.end(), std::byte{0});
   talk.opened(2, true);
   talk.claimed(0, 2);
@@ -360,7 +361,7 @@ TEST_CASE("the short last block can be a hole that is adopted") {
 }
 
 TEST_CASE("holes, kept blocks and new ones make one file") {
-  script talk{6 * smallest_block + 1};
+  receive_file_script talk{6 * smallest_block + 1};
   talk.make_zero(2, 2);
   talk.opened(3);
   CHECK(talk.hole(3, 1) == "hole 7 3+1");
@@ -380,14 +381,14 @@ TEST_CASE("holes, kept blocks and new ones make one file") {
 }
 
 TEST_CASE("a whole that is not what was promised is refused and not kept") {
-  script talk{three_blocks};
+  receive_file_script talk{three_blocks};
   talk.opened();
   talk.store({0, 1, 2});
   CHECK(talk.finish(three_blocks, digest{}) == "refused 8, discarded");
 }
 
 TEST_CASE("storage that fails ends the entry with its reason") {
-  script talk{3 * smallest_block};
+  receive_file_script talk{3 * smallest_block};
   talk.opened(3);
   talk.claimed(0, 3);
   CHECK(talk.keep(0, 1) == "later keep 7 0+1");
@@ -399,7 +400,7 @@ TEST_CASE("storage that fails ends the entry with its reason") {
 }
 
 TEST_CASE("frames that the state does not allow") {
-  script talk{three_blocks};
+  receive_file_script talk{three_blocks};
   SECTION("before ACCEPT") {
     CHECK(talk.block(0) == "violation");
     CHECK(talk.hole(0, 1) == "violation");
@@ -478,7 +479,7 @@ TEST_CASE("frames that the state does not allow") {
 }
 
 TEST_CASE("a stream grows block by block") {
-  script talk{2 * smallest_block + 100, stream_entry("s")};
+  receive_file_script talk{2 * smallest_block + 100, stream_entry("s")};
   CHECK(talk.opened() == "ACCEPT 7 checked 0");
   CHECK(talk.file.size() == 0);
   const byte_view first = block_of(talk.content, 0);
@@ -501,13 +502,13 @@ TEST_CASE("a stream grows block by block") {
 }
 
 TEST_CASE("a stream may be empty") {
-  script talk{0, stream_entry("s")};
+  receive_file_script talk{0, stream_entry("s")};
   talk.opened();
   CHECK(talk.finish() == "commit 7 0");
 }
 
 TEST_CASE("a stream cannot be read again") {
-  script talk{2 * smallest_block, stream_entry("s")};
+  receive_file_script talk{2 * smallest_block, stream_entry("s")};
   talk.opened();
   talk.block(0);
   CHECK(talk.damaged(0) == "refused 8");
@@ -529,7 +530,7 @@ TEST_CASE("a stream that grows past what the receiver takes is refused") {
 }
 
 TEST_CASE("frames that a stream does not allow") {
-  script talk{3 * smallest_block, stream_entry("s")};
+  receive_file_script talk{3 * smallest_block, stream_entry("s")};
   talk.opened();
   const byte_view first = block_of(talk.content, 0);
   SECTION("holes and kept blocks") {
@@ -569,7 +570,7 @@ TEST_CASE("frames that a stream does not allow") {
 
 TEST_CASE("work that is done is counted, and a commit is credited with the file's size at most") {
   constexpr std::uint64_t size = 10U << 20U;
-  script talk{size, file_entry("f", size, 24)};
+  receive_file_script talk{size, file_entry("f", size, 24)};
   talk.opened();
   CHECK(talk.file.worked() == 0);
   REQUIRE(talk.block(0, byte_view{talk.content}) == "write 7 0");

@@ -24,18 +24,18 @@ namespace {
 constexpr receive_machine::settings usual{100, 5, 1U << 30U};
 
 // What a sender says and a store answers; jobs() and answers() are what became of it since they were last asked.
-class script {
+class receiver_script {
  public:
-  explicit script(receive_machine::settings chosen = usual) : machine{chosen} {}
+  explicit receiver_script(receive_machine::settings chosen = usual) : machine{chosen} {}
   // A conversation that has begun.
-  static script begun(receive_machine::settings chosen = usual) {
-    script talk{chosen};
+  static receiver_script begun(receive_machine::settings chosen = usual) {
+    receiver_script talk{chosen};
     talk.hear(frames::hello{});
     (void)talk.machine.take_answers();
     return talk;
   }
 
-  script& hear(frame value) {
+  receiver_script& hear(frame value) {
     const result<void> good = machine.on_frame(std::move(value), nullptr);
     CAPTURE(good ? error{errc::refused, "nothing wrong"} : good.error());
     REQUIRE(good);
@@ -47,16 +47,16 @@ class script {
   }
   [[nodiscard]] bool breaks_rules(frame value) { return fails_on(std::move(value)) == errc::protocol_violation; }
 
-  script& stored(std::uint32_t id, std::string path, bool unchanged = false) {
+  receiver_script& stored(std::uint32_t id, std::string path, bool unchanged = false) {
     return answer(job_results::stored{id, placed{std::move(path), unchanged}});
   }
-  script& opened(std::uint32_t id, std::uint64_t checked = 0) {
+  receiver_script& opened(std::uint32_t id, std::uint64_t checked = 0) {
     return answer(job_results::opened{id, job_results::opened::file{checked, false}});
   }
-  script& written(std::uint32_t id, std::uint64_t index, std::size_t length, result<void> outcome = {}) {
+  receiver_script& written(std::uint32_t id, std::uint64_t index, std::size_t length, result<void> outcome = {}) {
     return answer(job_results::written{id, index, length, std::move(outcome)});
   }
-  script& answer(const job_result& value) {
+  receiver_script& answer(const job_result& value) {
     machine.on_result(value);
     return *this;
   }
@@ -99,7 +99,7 @@ constexpr std::size_t job_size = sizeof(job);
 }  // namespace
 
 TEST_CASE("HELLO is answered with WELCOME") {
-  script talk;
+  receiver_script talk;
   CHECK_FALSE(talk.machine.session());
   CHECK(talk.machine.waits_for_sender());
   frames::hello hello;
@@ -111,7 +111,7 @@ TEST_CASE("HELLO is answered with WELCOME") {
 }
 
 TEST_CASE("versions") {
-  script talk;
+  receiver_script talk;
   CHECK(talk.fails_on(frames::hello{2, 3, {}}) == errc::version_unsupported);
   CHECK_FALSE(talk.machine.session());
   CHECK_FALSE(talk.fails_on(frames::hello{1, 9, {}}));
@@ -121,7 +121,7 @@ TEST_CASE("nothing comes before HELLO") {
   const frame first = GENERATE(frame{frames::bye{}}, frame{frames::unknown{}}, frame{a_link(1, "a")},
                                frame{frames::block{1, 0, {}, {}}}, frame{frames::cancel{1, wire_code::cancelled, {}}},
                                frame{frames::welcome{}});
-  script talk;
+  receiver_script talk;
   CHECK(talk.breaks_rules(first));
 }
 
@@ -129,24 +129,24 @@ TEST_CASE("what only a receiver says") {
   const frame wrong =
       GENERATE(frame{frames::welcome{}}, frame{frames::accept{}}, frame{frames::have{}}, frame{frames::need{}},
                frame{frames::delivered{}}, frame{frames::refuse{}}, frame{frames::progress{}});
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   CHECK(talk.breaks_rules(wrong));
 }
 
 TEST_CASE("what this version does not know is skipped") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(frames::unknown{});
   CHECK(talk.answers().empty());
 }
 
 TEST_CASE("ERROR ends the conversation with its reason, HELLO or not") {
-  script talk;
+  receiver_script talk;
   CHECK(talk.fails_on(frames::error{wire_code::cancelled, "enough"}) == errc::cancelled);
-  CHECK(script::begun().fails_on(frames::error{wire_code::shutting_down, ""}) == errc::connection_lost);
+  CHECK(receiver_script::begun().fails_on(frames::error{wire_code::shutting_down, ""}) == errc::connection_lost);
 }
 
 TEST_CASE("a small file is stored with its offer") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(inlined(1, "a", little));
   CHECK(talk.answers().empty());
   CHECK(talk.jobs() == "put 1");
@@ -180,7 +180,7 @@ TEST_CASE("what a store answers is told by its code") {
                                                          {errc::storage_read_only, 10},
                                                          {errc::storage_failed, 11}}));
   const std::string refused = "REFUSE 1 code " + std::to_string(number);
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   SECTION("to put") {
     talk.hear(inlined(1, "a", little));
     CHECK(talk.answer(job_results::stored{1, error{code}}).answers() == refused);
@@ -233,7 +233,7 @@ TEST_CASE("what a store answers is told by its code") {
 }
 
 TEST_CASE("a promised file is looked for and asked for") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(promised(1, "a", little));
   CHECK(talk.jobs() == "find 1");
   CHECK_FALSE(talk.machine.waits_for_sender());
@@ -279,7 +279,7 @@ TEST_CASE("a promised file is looked for and asked for") {
 }
 
 TEST_CASE("a directory waits for everything older") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   SECTION("made at once where there is nothing") {
     talk.hear(directory(1, "d"));
     CHECK(talk.jobs() == "make 1");
@@ -329,7 +329,7 @@ TEST_CASE("a directory waits for everything older") {
 }
 
 TEST_CASE("an open file goes from OFFER to DELIVERED") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(open_file(1, "a", large.size()));
   CHECK(talk.jobs() == "open 1");
   CHECK_FALSE(talk.machine.waits_for_sender());
@@ -355,7 +355,7 @@ TEST_CASE("an open file goes from OFFER to DELIVERED") {
 }
 
 TEST_CASE("a stream's outcome has the size it turned out to have") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(frames::offer{1, stream_entry("s"), {}}).opened(1);
   talk.hear(block_frame(1, 0, little)).hear(finish_frame(1, {little.begin(), little.end()}));
   talk.written(1, 0, 5);
@@ -365,14 +365,14 @@ TEST_CASE("a stream's outcome has the size it turned out to have") {
 }
 
 TEST_CASE("a stream that grows too large is refused") {
-  auto talk = script::begun({100, 5, 4});
+  auto talk = receiver_script::begun({100, 5, 4});
   talk.hear(frames::offer{1, stream_entry("s"), {}}).opened(1).hear(block_frame(1, 0, little));
   CHECK(talk.answers() == "ACCEPT 1 checked 0, REFUSE 1 code 7");
   CHECK(talk.jobs() == "abandon 1 and discard");
 }
 
 TEST_CASE("an entry can be given up until everything was sent") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   const frames::cancel cancel{1, wire_code::source_changed, "it changed"};
   talk.hear(open_file(1, "a", large.size()));
   SECTION("before it is opened") {
@@ -429,14 +429,14 @@ TEST_CASE("an entry can be given up until everything was sent") {
 }
 
 TEST_CASE("a small file cannot be given up") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(inlined(1, "a", little)).hear(a_link(2, "b"));
   CHECK(talk.breaks_rules(frames::cancel{1, wire_code::cancelled, {}}));
   CHECK(talk.breaks_rules(frames::cancel{2, wire_code::cancelled, {}}));
 }
 
 TEST_CASE("what comes for a refused entry is skipped") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(open_file(1, "a", large.size())).answer(job_results::opened{1, error{errc::busy}});
   CHECK(talk.answers() == "REFUSE 1 code 4");
   (void)talk.jobs();
@@ -448,7 +448,7 @@ TEST_CASE("what comes for a refused entry is skipped") {
 }
 
 TEST_CASE("what comes for an entry that was never offered") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(open_file(1, "a", large.size()));
   const std::uint32_t id = GENERATE(0U, 2U, ~0U);
   CHECK(talk.breaks_rules(block_frame(id, 0, little)));
@@ -459,7 +459,7 @@ TEST_CASE("what comes for an entry that was never offered") {
 }
 
 TEST_CASE("ids count up from one") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   CHECK(talk.breaks_rules(a_link(0, "a")));
   CHECK(talk.breaks_rules(a_link(2, "a")));
   talk.hear(a_link(1, "a"));
@@ -470,7 +470,7 @@ TEST_CASE("ids count up from one") {
 }
 
 TEST_CASE("the window bounds what a receiver takes") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   for (std::uint32_t id = 1; id <= usual.window; ++id) talk.hear(a_link(id, "l"));
   SECTION("one more is too many") { CHECK(talk.breaks_rules(a_link(101, "l"))); }
   SECTION("an outcome makes room") {
@@ -480,7 +480,7 @@ TEST_CASE("the window bounds what a receiver takes") {
 }
 
 TEST_CASE("a narrow window holds once the sender can know of it") {
-  auto talk = script::begun({1, 1, 1000});
+  auto talk = receiver_script::begun({1, 1, 1000});
   for (std::uint32_t id = 1; id <= limits::open_files_before_welcome; ++id) talk.hear(open_file(id, "f", 10));
   CHECK(talk.breaks_rules(open_file(limits::open_files_before_welcome + 1, "f", 10)));
   for (std::uint32_t id = limits::open_files_before_welcome + 1; id <= limits::window_before_welcome; ++id) {
@@ -490,7 +490,7 @@ TEST_CASE("a narrow window holds once the sender can know of it") {
 }
 
 TEST_CASE("open files are bounded, small ones are not") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   for (std::uint32_t id = 1; id <= usual.open_files; ++id) {
     talk.hear(id % 2 == 0 ? open_file(id, "f", 10) : frames::offer{id, stream_entry("s"), {}});
   }
@@ -508,7 +508,7 @@ TEST_CASE("open files are bounded, small ones are not") {
 }
 
 TEST_CASE("what is refused with its offer takes no room") {
-  auto talk = script::begun({1, 1, 1000});
+  auto talk = receiver_script::begun({1, 1, 1000});
   for (std::uint32_t id = 1; id <= 200; id += 2) {
     talk.hear(open_file(id, "../up", 10)).hear(open_file(id + 1, "large", 1001));
     REQUIRE(talk.answers() == "REFUSE " + std::to_string(id) + " code 5, REFUSE " + std::to_string(id + 1) + " code 7");
@@ -520,7 +520,7 @@ TEST_CASE("what is refused with its offer takes no room") {
 }
 
 TEST_CASE("every kind of path is judged") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(inlined(1, "/a", little))
       .hear(promised(2, "../a", little))
       .hear(a_link(3, ".tcpsend/l"))
@@ -530,7 +530,7 @@ TEST_CASE("every kind of path is judged") {
 }
 
 TEST_CASE("BYE is answered after the last outcome") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   SECTION("at once where there is none") {
     talk.hear(frames::bye{});
     CHECK(talk.answers() == "BYE");
@@ -563,7 +563,7 @@ TEST_CASE("BYE is answered after the last outcome") {
 }
 
 TEST_CASE("jobs come in batches") {
-  auto talk = script::begun({1000, 100, 1U << 30U});
+  auto talk = receiver_script::begun({1000, 100, 1U << 30U});
   SECTION("of a bounded number") {
     for (std::uint32_t id = 1; id <= 300; ++id) talk.hear(a_link(id, "l"));
     CHECK(talk.machine.take_jobs().size() == 256);
@@ -591,7 +591,7 @@ TEST_CASE("jobs come in batches") {
 }
 
 TEST_CASE("what waits is counted") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   CHECK(talk.machine.waiting_bytes() == 0);
   talk.hear(inlined(1, "a", little));
   CHECK(talk.machine.waiting_bytes() == job_size + 5);
@@ -611,7 +611,7 @@ TEST_CASE("what waits is counted") {
 
 TEST_CASE("a frame of a few bytes that becomes a job counts as one") {
   constexpr std::uint64_t blocks = 10'000;
-  auto talk = script::begun({100, 5, unknown_size});
+  auto talk = receiver_script::begun({100, 5, unknown_size});
   talk.hear(open_file(1, "a", blocks * smallest_block)).opened(1);
   (void)talk.jobs();
   for (std::uint64_t index = 0; index < blocks; index += 2) talk.hear(frames::hole{1, {index, 1}});
@@ -621,7 +621,7 @@ TEST_CASE("a frame of a few bytes that becomes a job counts as one") {
 TEST_CASE("the last block of the largest file, again and again, stays one block") {
   constexpr std::uint64_t block_size = std::uint64_t{1} << limits::largest_block_log2;
   constexpr std::uint64_t last = limits::blocks_per_file - 1;
-  auto talk = script::begun({100, 5, unknown_size});
+  auto talk = receiver_script::begun({100, 5, unknown_size});
   for (std::uint32_t id = 1; id <= 100; ++id) {
     const entry item = file_entry("huge", last * block_size + 5, limits::largest_block_log2);
     talk.hear(frames::offer{id, item, {}});
@@ -643,7 +643,7 @@ TEST_CASE("the last block of the largest file, again and again, stays one block"
 }
 
 TEST_CASE("a run over the whole of the largest file takes one job") {
-  auto talk = script::begun({100, 5, unknown_size});
+  auto talk = receiver_script::begun({100, 5, unknown_size});
   talk.hear(open_file(1, "huge", limits::blocks_per_file * smallest_block)).opened(1);
   (void)talk.jobs();
   talk.hear(frames::hole{1, {0, limits::blocks_per_file}});
@@ -653,7 +653,7 @@ TEST_CASE("a run over the whole of the largest file takes one job") {
 }
 
 TEST_CASE("PROGRESS tells of work that the sender cannot see, where there is some") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(open_file(1, "a", large.size()));
   (void)talk.jobs();
   talk.machine.on_tick();
@@ -679,7 +679,7 @@ TEST_CASE("PROGRESS tells of work that the sender cannot see, where there is som
 }
 
 TEST_CASE("after ERROR nothing more is said") {
-  auto talk = script::begun();
+  auto talk = receiver_script::begun();
   talk.hear(a_link(1, "a")).hear(open_file(2, "b", 5)).hear(frames::bye{});
   talk.machine.fail(wire_code::timed_out, "no progress");
   CHECK(talk.answers() == "ERROR code 12");

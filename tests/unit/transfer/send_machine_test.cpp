@@ -21,8 +21,8 @@ using namespace tcptools::transfer;
 
 namespace {
 
-const byte_view little = as_bytes("hello");
-const byte_buffer large = noise(3 * smallest_block + 100, 1);
+const byte_view small_content = as_bytes("hello");
+const byte_buffer large_content = noise(3 * smallest_block + 100, 1);
 constexpr std::size_t much = 1U << 20U;
 
 send_item item_of(entry what) {
@@ -33,18 +33,18 @@ send_item item_of(entry what) {
 }
 
 // What a receiver says; frames() and next() are what became of it since they were last asked.
-class script {
+class sender_script {
  public:
-  explicit script() : machine{session_id{}} {}
+  explicit sender_script() : machine{session_id{}} {}
   // A conversation that has begun.
-  static script begun(frames::welcome welcome = {protocol_version, 100, 5, 1U << 30U}) {
-    script talk;
+  static sender_script begun(frames::welcome welcome = {protocol_version, 100, 5, 1U << 30U}) {
+    sender_script talk;
     (void)talk.machine.take_frames();
     talk.hear(welcome);
     return talk;
   }
 
-  script& hear(const frame& value) {
+  sender_script& hear(const frame& value) {
     const result<void> good = machine.on_frame(value);
     CAPTURE(good ? error{errc::refused, "nothing wrong"} : good.error());
     REQUIRE(good);
@@ -63,12 +63,12 @@ class script {
     return machine.offer(item_of(what), form, small ? digest_of(content) : digest{},
                          form == offer_form::with_content ? content : byte_view{});
   }
-  std::uint32_t offer_large() { return offer(file_entry("large", large.size())); }
+  std::uint32_t offer_large() { return offer(file_entry("large", large_content.size())); }
   // Everything of the large file is read: how many blocks are to be sent.
   std::size_t read_large(std::uint32_t id, std::uint64_t first = 0, std::uint64_t count = 4) {
     std::size_t sent = 0;
     for (std::uint64_t index = first; index < first + count; ++index) {
-      sent += machine.on_read(id, index, digest_of(block_of(large, index))) ? 1U : 0U;
+      sent += machine.on_read(id, index, digest_of(block_of(large_content, index))) ? 1U : 0U;
     }
     return sent;
   }
@@ -116,7 +116,7 @@ TEST_CASE("a conversation begins with the preface and HELLO") {
 }
 
 TEST_CASE("WELCOME") {
-  script talk;
+  sender_script talk;
   SECTION("comes first") {
     const frame first = GENERATE(frame{frames::bye{}}, frame{frames::unknown{}}, frame{frames::delivered{1, false, {}}},
                                  frame{frames::progress{1, 1}}, frame{frames::accept{1, 0}});
@@ -141,19 +141,19 @@ TEST_CASE("what only a sender says") {
   const frame wrong =
       GENERATE(frame{frames::hello{}}, frame{frames::offer{}}, frame{frames::block{}}, frame{frames::hole{}},
                frame{frames::keep{}}, frame{frames::finish{}}, frame{frames::cancel{}});
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   CHECK(talk.breaks_rules(wrong));
 }
 
 TEST_CASE("what a sender does not know is skipped, and is no progress") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   const std::uint64_t before = talk.machine.progress();
   talk.hear(frames::unknown{});
   CHECK(talk.machine.progress() == before);
 }
 
 TEST_CASE("how entries are offered") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   CHECK(talk.machine.form_for(directory_entry("d")) == offer_form::bare);
   CHECK(talk.machine.form_for(link_entry("l", "t")) == offer_form::bare);
   CHECK(talk.machine.form_for(stream_entry("s")) == offer_form::open);
@@ -163,10 +163,10 @@ TEST_CASE("how entries are offered") {
 }
 
 TEST_CASE("content is promised while it turns out to be there already") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   const entry small = file_entry("a", 5);
-  talk.offer(small, little);
-  talk.offer(small, little);
+  talk.offer(small, small_content);
+  talk.offer(small, small_content);
   CHECK(talk.frames() == "OFFER 1 'a' with content, OFFER 2 'a' with content");
   talk.hear(frames::delivered{1, true, {}});
   CHECK(talk.machine.form_for(small) == offer_form::promised);
@@ -176,7 +176,7 @@ TEST_CASE("content is promised while it turns out to be there already") {
     CHECK(talk.machine.form_for(small) == offer_form::with_content);
   }
   SECTION("until one is asked for") {
-    CHECK(talk.offer(small, little) == 3);
+    CHECK(talk.offer(small, small_content) == 3);
     CHECK(talk.frames() == "OFFER 3 'a' promised");
     talk.hear(frames::need{3, {0, 1}});
     CHECK(talk.machine.form_for(small) == offer_form::with_content);
@@ -184,10 +184,10 @@ TEST_CASE("content is promised while it turns out to be there already") {
 }
 
 TEST_CASE("a promised file is sent when it is asked for") {
-  auto talk = script::begun();
-  talk.offer(file_entry("a", 5), little);
+  auto talk = sender_script::begun();
+  talk.offer(file_entry("a", 5), small_content);
   talk.hear(frames::delivered{1, true, {}});
-  REQUIRE(talk.offer(file_entry("b", 5), little) == 2);
+  REQUIRE(talk.offer(file_entry("b", 5), small_content) == 2);
   (void)talk.frames();
   (void)talk.outcomes();
   CHECK(talk.next().empty());
@@ -201,7 +201,7 @@ TEST_CASE("a promised file is sent when it is asked for") {
     CHECK(talk.next() == "read 2 0+1");
     CHECK(talk.breaks_rules(frames::delivered{2, false, {}}));
     SECTION("and is read") {
-      CHECK(talk.machine.on_read(2, 0, digest_of(little)));
+      CHECK(talk.machine.on_read(2, 0, digest_of(small_content)));
       CHECK(talk.frames().empty());
     }
     SECTION("and has become a hole") {
@@ -234,8 +234,8 @@ TEST_CASE("a promised file is sent when it is asked for") {
 
 TEST_CASE("a promised file that is a hole travels as zeros") {
   const byte_buffer zeros(1000);
-  auto talk = script::begun();
-  talk.offer(file_entry("a", 5), little);
+  auto talk = sender_script::begun();
+  talk.offer(file_entry("a", 5), small_content);
   talk.hear(frames::delivered{1, true, {}});
   REQUIRE(talk.offer(file_entry("b", zeros.size()), zeros) == 2);
   (void)talk.frames();
@@ -253,7 +253,7 @@ TEST_CASE("a promised file that is a hole travels as zeros") {
 }
 
 TEST_CASE("the window bounds what a sender offers") {
-  script talk;
+  sender_script talk;
   const entry link = link_entry("l", "t");
   SECTION("before WELCOME") {
     for (std::uint32_t i = 0; i < limits::window_before_welcome; ++i) {
@@ -279,8 +279,8 @@ TEST_CASE("the window bounds what a sender offers") {
 }
 
 TEST_CASE("a sender has as many open files as it is allowed") {
-  script talk;
-  const entry file = file_entry("f", large.size());
+  sender_script talk;
+  const entry file = file_entry("f", large_content.size());
   for (std::uint32_t i = 0; i < limits::open_files_before_welcome; ++i) talk.offer(file);
   CHECK_FALSE(talk.machine.may_offer(offer_form::open));
   CHECK(talk.machine.may_offer(offer_form::with_content));
@@ -292,7 +292,7 @@ TEST_CASE("a sender has as many open files as it is allowed") {
 }
 
 TEST_CASE("a file the receiver has nothing of") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   REQUIRE(talk.offer_large() == 1);
   CHECK(talk.frames() == "OFFER 1 'large'");
   CHECK(talk.next().empty());
@@ -367,12 +367,12 @@ TEST_CASE("a file the receiver has nothing of") {
 }
 
 TEST_CASE("what the receiver has is kept, in as few words as may be") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   talk.offer_large();
   talk.hear(frames::accept{1, 3});
   (void)talk.frames();
   frames::have have{1, {0, 3}, {}};
-  for (std::uint64_t index = 0; index < 3; ++index) have.digests.push_back(digest_of(block_of(large, index)));
+  for (std::uint64_t index = 0; index < 3; ++index) have.digests.push_back(digest_of(block_of(large_content, index)));
   talk.hear(have);
   CHECK(talk.next() == "read 1 3+1");
   CHECK(talk.read_large(1, 3, 1) == 1);
@@ -385,7 +385,7 @@ TEST_CASE("what the receiver has is kept, in as few words as may be") {
 }
 
 TEST_CASE("holes") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   talk.offer_large();
   talk.hear(frames::accept{1, 0});
   (void)talk.frames();
@@ -397,7 +397,7 @@ TEST_CASE("holes") {
 }
 
 TEST_CASE("a source that cannot be read ends its entry") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   talk.offer_large();
   talk.offer(link_entry("l", "t"));
   talk.hear(frames::accept{1, 0});
@@ -422,7 +422,7 @@ TEST_CASE("a source that cannot be read ends its entry") {
 }
 
 TEST_CASE("a stream") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   talk.offer(stream_entry("s"));
   (void)talk.frames();
   CHECK(talk.next().empty());
@@ -449,13 +449,13 @@ TEST_CASE("a stream") {
 }
 
 TEST_CASE("a stream has no blocks that a receiver could have") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   talk.offer(stream_entry("s"));
   CHECK(talk.breaks_rules(frames::accept{1, 1}));
 }
 
 TEST_CASE("a stream, whose input may be slow, does not hold others back") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   talk.offer(stream_entry("s"));
   talk.offer_large();
   talk.hear(frames::accept{1, 0}).hear(frames::accept{2, 0});
@@ -467,7 +467,7 @@ TEST_CASE("a stream, whose input may be slow, does not hold others back") {
 }
 
 TEST_CASE("answers for what was never offered, or not in this way") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   talk.offer(link_entry("l", "t"));
   talk.offer_large();
   const std::uint32_t id = GENERATE(0U, 3U, ~0U);
@@ -486,7 +486,7 @@ TEST_CASE("answers for what was never offered, or not in this way") {
 }
 
 TEST_CASE("progress counts what moves") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   talk.offer_large();
   std::uint64_t before = talk.machine.progress();
   const auto moved = [&] { return std::exchange(before, talk.machine.progress()) != talk.machine.progress(); };
@@ -498,12 +498,12 @@ TEST_CASE("progress counts what moves") {
   CHECK_FALSE(moved());
   talk.hear(frames::progress{1, 32'768});
   CHECK(moved());
-  talk.hear(frames::progress{1, 3 * large.size() + 3});
+  talk.hear(frames::progress{1, 3 * large_content.size() + 3});
   CHECK_FALSE(moved());
 }
 
 TEST_CASE("a sender says BYE") {
-  auto talk = script::begun();
+  auto talk = sender_script::begun();
   SECTION("may come before all outcomes, and is answered after them") {
     talk.offer(link_entry("l", "t"));
     (void)talk.frames();
@@ -521,8 +521,8 @@ TEST_CASE("a sender says BYE") {
 }
 
 TEST_CASE("what has no outcome when the connection is lost is offered on the next one") {
-  auto talk = script::begun();
-  talk.offer(file_entry("a", 5), little);
+  auto talk = sender_script::begun();
+  talk.offer(file_entry("a", 5), small_content);
   talk.offer_large();
   talk.offer(stream_entry("untouched"));
   talk.offer(stream_entry("begun"));
@@ -544,9 +544,9 @@ TEST_CASE("what has no outcome when the connection is lost is offered on the nex
   CHECK(left[3].what.item.path == "d");
 
   // What was read of the file is known on the next connection.
-  auto again = script::begun();
+  auto again = sender_script::begun();
   CHECK(again.machine.offer(std::move(left[0]), offer_form::open) == 1);
-  again.hear(frames::accept{1, 1}).hear(frames::have{1, {0, 1}, {digest_of(block_of(large, 0))}});
+  again.hear(frames::accept{1, 1}).hear(frames::have{1, {0, 1}, {digest_of(block_of(large_content, 0))}});
   CHECK(again.next() == "read 1 1+3");
   CHECK(again.read_large(1, 1, 3) == 3);
   (void)again.frames();

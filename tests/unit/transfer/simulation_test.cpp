@@ -83,7 +83,7 @@ byte_buffer some_content(dice& luck, std::size_t size) {
   return {start, start + static_cast<std::ptrdiff_t>(size)};
 }
 
-std::size_t some_size(dice& luck) {
+std::size_t random_size(dice& luck) {
   if (luck.one_in(2)) return static_cast<std::size_t>(luck.below(3000));
   constexpr std::size_t sizes[] = {0,
                                    1,
@@ -118,7 +118,7 @@ void place_older_version(world& the, dice& luck, const std::string& path, byte_b
 }
 
 void add_file(world& the, dice& luck, const std::string& path) {
-  byte_buffer content = some_content(luck, some_size(luck));
+  byte_buffer content = some_content(luck, random_size(luck));
   std::vector<memory_source::hole> holes;
   if (!content.empty() && luck.one_in(3)) {
     const std::uint64_t first = luck.below(content.size());
@@ -138,7 +138,7 @@ void add_tree(world& the, dice& luck) {
     if (kind == 0) {
       the.source.add(link_entry(path, "../" + path));
     } else if (kind == 1) {
-      the.source.add(stream_entry(path), some_content(luck, some_size(luck)));
+      the.source.add(stream_entry(path), some_content(luck, random_size(luck)));
     } else {
       add_file(the, luck, path);
     }
