@@ -44,7 +44,7 @@ LIBRARIES = {
 QUIET_ROOMS = {
     "transfer": [
         "*protocol*", "*_machine*", "*_format*", "block_map", "digest", "entry", "glob", "jobs", "limits", "receive_file",
-        "retry_policy", "safe_path", "send_file", "source", "store",
+        "safe_path", "send_file", "source", "store",
     ],
     "chat": ["*protocol*", "*_machine*", "*_format*", "limits", "room_log"],
 }

@@ -5,12 +5,12 @@
 #include <memory>
 #include <optional>
 
+#include "tcptools/base/retry_policy.hpp"
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/connect.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/stream.hpp"
 #include "tcptools/transfer/rate_limiter.hpp"
-#include "tcptools/transfer/retry_policy.hpp"
 #include "tcptools/transfer/send_context.hpp"
 
 namespace tcptools::transfer {

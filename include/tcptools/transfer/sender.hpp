@@ -6,11 +6,11 @@
 #include <optional>
 #include <random>
 
+#include "tcptools/base/retry_policy.hpp"
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/connect.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/transfer/native_sender.hpp"
-#include "tcptools/transfer/retry_policy.hpp"
 #include "tcptools/transfer/send_context.hpp"
 
 namespace tcptools::transfer {

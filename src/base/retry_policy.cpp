@@ -1,8 +1,8 @@
-#include "tcptools/transfer/retry_policy.hpp"
+#include "tcptools/base/retry_policy.hpp"
 
 #include <algorithm>
 
-namespace tcptools::transfer {
+namespace tcptools {
 namespace {
 
 constexpr retry_policy::duration shortest_wait{250};
@@ -40,4 +40,4 @@ std::optional<retry_policy::duration> retry_policy::after(const error& failure, 
   return std::min(wait, left);
 }
 
-}  // namespace tcptools::transfer
+}  // namespace tcptools

@@ -1,9 +1,8 @@
-#include "tcptools/transfer/retry_policy.hpp"
+#include "tcptools/base/retry_policy.hpp"
 
 #include "support/catch.hpp"
 
 using namespace tcptools;
-using namespace tcptools::transfer;
 using namespace std::chrono_literals;
 
 namespace {
@@ -13,12 +12,12 @@ const retry_policy::clock::time_point some_time{};
 
 }  // namespace
 
-TEST_CASE("a first connection that fails is not tried again unless asked for", "[transfer]") {
+TEST_CASE("a first connection that fails is not tried again unless asked for", "[base]") {
   retry_policy policy{{0ms, 30s}};
   CHECK_FALSE(policy.after(error{errc::connect_failed}, some_time, 0.0));
 }
 
-TEST_CASE("what the other side refused is never tried again", "[transfer]") {
+TEST_CASE("what the other side refused is never tried again", "[base]") {
   for (const errc code :
        {errc::refused, errc::storage_full, errc::conflict, errc::verify_failed, errc::source_changed, errc::usage}) {
     retry_policy policy{{1h, 1h}};
@@ -27,7 +26,7 @@ TEST_CASE("what the other side refused is never tried again", "[transfer]") {
   }
 }
 
-TEST_CASE("waits double up to ten seconds and end with the time", "[transfer]") {
+TEST_CASE("waits double up to ten seconds and end with the time", "[base]") {
   retry_policy policy{{60s, 60s}};
   auto now = some_time;
   retry_policy::duration expected = 250ms;
@@ -41,7 +40,7 @@ TEST_CASE("waits double up to ten seconds and end with the time", "[transfer]") 
   CHECK(waited == 60s);
 }
 
-TEST_CASE("chance shortens a wait by at most half", "[transfer]") {
+TEST_CASE("chance shortens a wait by at most half", "[base]") {
   retry_policy policy{{60s, 60s}};
   const auto wait = policy.after(connection_loss, some_time, 0.999);
   REQUIRE(wait);
@@ -49,7 +48,7 @@ TEST_CASE("chance shortens a wait by at most half", "[transfer]") {
   CHECK(*wait < 130ms);
 }
 
-TEST_CASE("progress starts the time anew, from the next failure", "[transfer]") {
+TEST_CASE("progress starts the time anew, from the next failure", "[base]") {
   retry_policy policy{{0ms, 30s}};
   policy.on_connected();
   CHECK(policy.after(connection_loss, some_time, 0.0));

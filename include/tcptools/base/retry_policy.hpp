@@ -1,4 +1,4 @@
-// Decides whether and when a sender connects again. No clock: time comes in as an argument.
+// Decides whether and when a client connects again. No clock: time comes in as an argument.
 #pragma once
 
 #include <chrono>
@@ -6,9 +6,9 @@
 
 #include "tcptools/base/error.hpp"
 
-namespace tcptools::transfer {
+namespace tcptools {
 
-// Waits grow from 250 ms by factor two to 10 s, each shortened by up to half at random so that many senders do not
+// Waits grow from 250 ms by factor two to 10 s, each shortened by up to half at random so that many clients do not
 // return together.
 class retry_policy {
  public:
@@ -22,9 +22,9 @@ class retry_policy {
 
   explicit retry_policy(settings chosen) noexcept : settings_{chosen} {}
 
-  // A receiver was reached: from here a failure is a lost connection.
+  // The server was reached: from here a failure is a lost connection.
   void on_connected() noexcept { ever_connected_ = true; }
-  // An entry moved on: the time for the next failure counts anew.
+  // Something moved on: the time for the next failure counts anew.
   void on_progress() noexcept;
 
   // The wait before the next attempt after this failure; nothing if there is to be none. `random` is uniform in [0, 1).
@@ -41,4 +41,4 @@ class retry_policy {
   duration next_wait_{250};
 };
 
-}  // namespace tcptools::transfer
+}  // namespace tcptools
