@@ -19,10 +19,16 @@ tcptools_find(PkgConfig pkg-config)
 tcptools_find(CLI11 libcli11-dev)
 tcptools_find(spdlog libspdlog-dev)
 tcptools_find(nlohmann_json nlohmann-json3-dev)
+tcptools_find(SQLite3 libsqlite3-dev)
 
 pkg_check_modules(XXHASH QUIET IMPORTED_TARGET libxxhash>=0.8)
 if(NOT XXHASH_FOUND)
   tcptools_missing("xxHash 0.8 or later" libxxhash-dev)
+endif()
+
+pkg_check_modules(LIBEDIT QUIET IMPORTED_TARGET libedit)
+if(NOT LIBEDIT_FOUND)
+  tcptools_missing("libedit" libedit-dev)
 endif()
 
 # Asio's package has neither a CMake nor, everywhere, a pkg-config file.

@@ -46,7 +46,10 @@ QUIET_ROOMS = {
         "*protocol*", "*_machine*", "*_format*", "block_map", "digest", "entry", "glob", "jobs", "limits", "receive_file",
         "safe_path", "send_file", "source", "store",
     ],
-    "chat": ["*protocol*", "*_machine*", "*_format*", "limits", "room_log"],
+    "chat": [
+        "*protocol*", "*_machine*", "flood_control", "history_store", "limits", "line_splitter", "member", "names",
+        "presence", "room", "room_log", "safe_text", "send_keys",
+    ],
 }
 LOUD_HEADERS = [
     "asio*", "tcptools/net/*", "sys/*", "netinet/*", "arpa/*", "unistd.h", "fcntl.h", "poll.h", "dirent.h",

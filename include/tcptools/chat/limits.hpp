@@ -1,0 +1,46 @@
+// Every bound of the chat wing in one place. docs/chat-protocol.md gives the same numbers with their reasons.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace tcptools::chat::limits {
+
+using namespace std::chrono_literals;
+
+// Names and texts, bytes.
+inline constexpr std::size_t name = 32;
+inline constexpr std::size_t text = 16'384;
+inline constexpr std::size_t key = 64;
+inline constexpr std::size_t tag = 64;
+inline constexpr std::size_t structured_line = 65'536;
+inline constexpr std::size_t plain_line = text;
+
+// Waits that no option changes.
+inline constexpr auto silent_start = 1s;  // then a connection is plain
+inline constexpr auto first_line_wait = 10s;
+inline constexpr auto quiet_gap = 100ms;  // after which unterminated text is a message
+inline constexpr auto ping_interval = 30s;
+inline constexpr auto silence = 90s;  // after which a structured session is gone
+inline constexpr auto presence_interval = 1s;
+inline constexpr auto presence_delay = 100ms;
+inline constexpr auto half_closed_wait = 1s;
+inline constexpr auto goodbye_wait = 5s;
+inline constexpr auto drain_wait = 5s;
+
+// What a session may have under way.
+inline constexpr std::size_t unread_answers = 256U << 10U;  // bytes; beyond it the session is not read from
+inline constexpr std::size_t own_messages_waiting = 1024;   // of a plain session, in what it has not read
+inline constexpr std::size_t input_chunk = 64U << 10U;      // bytes read at once
+inline constexpr std::size_t names_shown = 8;               // in one line about who came and went
+
+// What a server keeps.
+inline constexpr std::size_t rooms = 1024;
+inline constexpr std::size_t keys = 100'000;
+inline constexpr auto key_life = 24h;
+inline constexpr std::size_t segment = 64U << 10U;  // bytes of a room's log that are allocated at once
+inline constexpr std::size_t uncommitted_messages = 4096;
+inline constexpr std::size_t uncommitted_bytes = 4U << 20U;
+
+}  // namespace tcptools::chat::limits
