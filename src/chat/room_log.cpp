@@ -8,12 +8,7 @@
 namespace tcptools::chat {
 
 room_log::room_log(memory_use& use, std::string room, std::string epoch, std::uint64_t next, history_bounds bounds)
-    : room_{std::move(room)},
-      epoch_{std::move(epoch)},
-      bounds_{bounds},
-      next_{next},
-      structured_{use},
-      plain_{use} {}
+    : room_{std::move(room)}, epoch_{std::move(epoch)}, bounds_{bounds}, next_{next}, structured_{use}, plain_{use} {}
 
 void room_log::append(wall_time time, std::string_view from, std::string_view text) {
   last_time_ = std::max(last_time_, time);
@@ -21,21 +16,20 @@ void room_log::append(wall_time time, std::string_view from, std::string_view te
   line_.clear();
   append_message(line_, room_, next_, last_time_, from, text);
   structured_.append(line_);
-  if (has_plain_) {
+  if (writes_plain_) {
     line_.clear();
     append_plain_message(line_, from, text);
     plain_.append(line_);
   }
   ++next_;
-  while (!entries_.empty() && (entries_.size() > bounds_.messages || kept_bytes() > bounds_.bytes)) forget_oldest();
+  while (!entries_.empty() && (entries_.size() > bounds_.messages || kept_bytes() > bounds_.bytes))
+    entries_.pop_front();
   release();
 }
 
 std::size_t room_log::kept_bytes() const noexcept {
   return entries_.empty() ? 0 : static_cast<std::size_t>(structured_.head() - entries_.front().begin);
 }
-
-void room_log::forget_oldest() { entries_.pop_front(); }
 
 void room_log::forget_half() {
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>((entries_.size() + 1) / 2));
@@ -64,11 +58,6 @@ room_log::start room_log::find(const std::optional<since>& from, wall_time now) 
   if (seen >= next_) return {next_, 0, true};
   if (seen + 1 < oldest()) return {oldest(), seen == 0 ? 0 : oldest() - seen - 1, true};
   return {seen + 1, 0, true};
-}
-
-const line_log& room_log::plain() {
-  has_plain_ = true;
-  return plain_;
 }
 
 }  // namespace tcptools::chat

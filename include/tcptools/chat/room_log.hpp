@@ -53,8 +53,10 @@ class room_log {
   void forget_half();
 
   [[nodiscard]] const line_log& structured() const noexcept { return structured_; }
-  // Only what comes after the first call is in it; nothing is kept in it but what has a cursor.
-  [[nodiscard]] const line_log& plain();
+  // Nothing is kept in it but what has a cursor.
+  [[nodiscard]] const line_log& plain() const noexcept { return plain_; }
+  // Whether messages are written into plain(), too: whether somebody reads it.
+  void write_plain(bool written) noexcept { writes_plain_ = written; }
 
  private:
   struct entry {
@@ -62,7 +64,6 @@ class room_log {
     wall_time time;
   };
 
-  void forget_oldest();
   void release();
 
   std::string room_;
@@ -73,7 +74,7 @@ class room_log {
   std::deque<entry> entries_;
   line_log structured_;
   line_log plain_;
-  bool has_plain_ = false;
+  bool writes_plain_ = false;
   std::string line_;  // scratch
 };
 
