@@ -316,6 +316,11 @@ member* chat_machine::find(std::string_view name) const {
   return found == peers_.end() || found->second->is_closing() ? nullptr : found->second;
 }
 
+member* chat_machine::find_number(std::uint64_t number) const {
+  const auto found = members_.find(number);
+  return found == members_.end() || found->second->is_closing() ? nullptr : found->second;
+}
+
 void chat_machine::kick(member& who, std::string_view reason, moment now) {
   end(who, code::kicked, reason.empty() ? "the operator ended this session" : reason, now);
 }

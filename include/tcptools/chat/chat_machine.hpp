@@ -114,6 +114,7 @@ class chat_machine {
 
   // What an operator does. `to` is a nickname or an address with its port.
   [[nodiscard]] member* find(std::string_view name) const;
+  [[nodiscard]] member* find_number(std::uint64_t number) const;
   void say_as_operator(const std::string& room, std::string_view text, moment now);
   void tell_as_operator(member& to, std::string_view text, moment now);
   void kick(member& who, std::string_view reason, moment now);
