@@ -14,8 +14,12 @@ inline constexpr std::size_t name = 32;
 inline constexpr std::size_t text = 16'384;
 inline constexpr std::size_t key = 64;
 inline constexpr std::size_t tag = 64;
+inline constexpr std::size_t shown_name = 64;  // a nickname, or what a guest is called
+inline constexpr std::size_t epoch = 16;
 inline constexpr std::size_t structured_line = 65'536;
 inline constexpr std::size_t plain_line = text;
+inline constexpr std::size_t telnet_negotiation = 1024;  // after so many bytes without an end it is text again
+inline constexpr auto longest_ago = 1'000'000'000'000s;  // its milliseconds fit into a wall_time
 
 // Waits that no option changes.
 inline constexpr auto silent_start = 1s;  // then a connection is plain
