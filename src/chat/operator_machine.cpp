@@ -166,7 +166,8 @@ void operator_machine::tell(std::string_view who, std::string_view text, moment 
 
 void operator_machine::tell_all(std::string_view text, moment now) {
   if (text.empty()) return out_("what?");
-  for (const member* const one : machine_.all()) machine_.tell_as_operator(*machine_.find_number(one->number), text, now);
+  for (const member* const one : machine_.all())
+    machine_.tell_as_operator(*machine_.find_number(one->number), text, now);
 }
 
 void operator_machine::kick(std::string_view who, std::string_view reason, moment now) {
