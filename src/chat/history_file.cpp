@@ -47,7 +47,8 @@ struct history_file::parts {
   parts(std::string where, history_lock taken, sqlite_database opened)
       : path{std::move(where)}, lock{std::move(taken)}, database{std::move(opened)} {}
 
-  std::string path;
+  std::string path;  // without links
+  struct stat identity{};
   // The lock goes last, the statements first.
   history_lock lock;
   sqlite_database database;
@@ -69,10 +70,11 @@ result<std::unique_ptr<history_file>> history_file::open(const std::string& path
   if (!lock) return lock.error();
   if (const result<void> there = make_or_check(*resolved); !there) return there.error();
 
-  const std::string context = "cannot open " + in_quotes(path);
+  const std::string context = "cannot open " + in_quotes(*resolved);
   result<sqlite_database> database = open_history(*resolved);
   if (!database) return database.error().in(context);
-  auto all = std::make_unique<parts>(path, std::move(*lock), std::move(*database));
+  auto all = std::make_unique<parts>(*resolved, std::move(*lock), std::move(*database));
+  if (::stat(resolved->c_str(), &all->identity) != 0) return storage_error(errno, context);
   result<history_writer> writer = history_writer::prepare(all->database);
   if (!writer) return writer.error().in(context);
   all->writer.emplace(std::move(*writer));
@@ -86,8 +88,14 @@ result<history_contents> history_file::load() {
 }
 
 result<void> history_file::commit(const history_batch& batch) {
+  const std::string context = "cannot write " + in_quotes(parts_->path);
+  // What is written to a file that was removed or renamed would not be found by the next server.
+  struct stat now{};
+  const bool in_place = ::stat(parts_->path.c_str(), &now) == 0 && now.st_dev == parts_->identity.st_dev &&
+                        now.st_ino == parts_->identity.st_ino;
+  if (!in_place) return error{errc::storage_failed, context + ": it was removed or replaced, which needs a restart"};
   const result<void> done = parts_->writer->commit(batch);
-  if (!done) return done.error().in("cannot write " + in_quotes(parts_->path));
+  if (!done) return done.error().in(context);
   return {};
 }
 

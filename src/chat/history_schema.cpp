@@ -184,7 +184,7 @@ result<std::string> empty_history() {
   sqlite3_int64 size = 0;
   const std::unique_ptr<unsigned char, decltype(&sqlite3_free)> bytes{
       sqlite3_serialize(memory->get(), "main", &size, 0), &sqlite3_free};
-  if (bytes == nullptr) return sqlite_error(nullptr, SQLITE_NOMEM);
+  if (bytes == nullptr) return sqlite_error(nullptr, SQLITE_NOMEM, 0);
   std::string content(static_cast<std::size_t>(size), '\0');
   std::copy_n(bytes.get(), content.size(), content.begin());
   content[write_version_at] = content[read_version_at] = version_with_wal;

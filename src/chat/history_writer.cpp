@@ -48,7 +48,8 @@ result<void> history_writer::prepare_statements() {
       {&forget_messages_, "DELETE FROM message WHERE room = ?1 AND id < ?2"},
       {&add_key_, "INSERT OR REPLACE INTO key(room, key, id, time, sum) VALUES(?1, ?2, ?3, ?4, ?5)"},
       {&forget_keys_,
-       "DELETE FROM key WHERE (room, key) IN (SELECT room, key FROM key WHERE time < ?1 ORDER BY time LIMIT ?2)"},
+       "DELETE FROM key WHERE time <= "
+       "coalesce((SELECT time FROM key WHERE time < ?1 ORDER BY time LIMIT 1 OFFSET ?2), ?1 - 1)"},
   };
   for (const auto& [statement, sql] : all) {
     result<sqlite_statement> made = database_->prepare(sql);

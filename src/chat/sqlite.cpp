@@ -1,6 +1,6 @@
 #include "sqlite.hpp"
 
-#include <limits>
+#include <cerrno>
 
 #include "tcptools/base/text.hpp"
 
@@ -29,13 +29,12 @@ errc cause_of(int code, int error_number) {
 
 }  // namespace
 
-error sqlite_error(sqlite3* database, int code) {
-  const bool by_system = (code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_CANTOPEN;
-  const int error_number = by_system && database != nullptr ? sqlite3_system_errno(database) : 0;
+error sqlite_error(sqlite3* database, int code, int error_number) {
   // What SQLite says last may be about something else, if it has no words of its own for this.
   const bool has_words = database != nullptr && sqlite3_extended_errcode(database) == code;
   std::string text = visible(has_words ? sqlite3_errmsg(database) : sqlite3_errstr(code));
-  if (error_number != 0) text += " (" + os_text(error_number) + ")";
+  const bool by_system = (code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_CANTOPEN;
+  if (by_system && error_number != 0) text += " (" + os_text(error_number) + ")";
   return error{cause_of(code, error_number), std::move(text)};
 }
 
@@ -46,10 +45,11 @@ int sqlite_statement::bind(int index, std::string_view text) noexcept {
 }
 
 result<bool> sqlite_statement::next() {
+  errno = 0;
   const int code = bound_ == SQLITE_OK ? sqlite3_step(handle_.get()) : bound_;
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) {
-    error failure = sqlite_error(sqlite3_db_handle(handle_.get()), code);
+    error failure = sqlite_error(sqlite3_db_handle(handle_.get()), code, errno);
     end();
     return failure;
   }
@@ -69,10 +69,12 @@ std::string_view sqlite_statement::text(int column) const noexcept {
 
 result<sqlite_database> sqlite_database::open(const std::string& name, int flags) {
   sqlite3* handle = nullptr;
+  errno = 0;
   const int code = sqlite3_open_v2(name.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int error_number = errno;
   sqlite_database opened;
   opened.handle_.reset(handle);
-  if (code != SQLITE_OK) return sqlite_error(handle, code);
+  if (code != SQLITE_OK) return sqlite_error(handle, code, error_number);
   for (const int option : {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW})
     (void)sqlite3_db_config(handle, option, 0, nullptr);
   (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
@@ -80,16 +82,18 @@ result<sqlite_database> sqlite_database::open(const std::string& name, int flags
 }
 
 result<void> sqlite_database::run(const char* sql) {
+  errno = 0;
   const int code = sqlite3_exec(get(), sql, nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return sqlite_error(get(), code);
+  if (code != SQLITE_OK) return sqlite_error(get(), code, errno);
   return {};
 }
 
 result<sqlite_statement> sqlite_database::prepare(std::string_view sql) {
   sqlite3_stmt* handle = nullptr;
+  errno = 0;
   const int code =
       sqlite3_prepare_v3(get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
-  if (code != SQLITE_OK) return sqlite_error(get(), code);
+  if (code != SQLITE_OK) return sqlite_error(get(), code, errno);
   return sqlite_statement{handle};
 }
 

@@ -14,9 +14,10 @@
 
 namespace tcptools::chat {
 
-// What went wrong last in `database`: storage_full, storage_read_only, busy (locked by another program) or
-// storage_failed, with SQLite's words for it. `code` is what the function that failed returned.
-[[nodiscard]] error sqlite_error(sqlite3* database, int code);
+// What a function that failed on `database` with `code` is about: storage_full, storage_read_only, busy (locked by
+// another program) or storage_failed, with SQLite's words for it. `error_number` is what that function left in errno,
+// which was 0 before: SQLite does not keep the number of a commit that fails.
+[[nodiscard]] error sqlite_error(sqlite3* database, int code, int error_number);
 
 // Belongs to a database and must not outlive it.
 class sqlite_statement {
