@@ -47,8 +47,8 @@ QUIET_ROOMS = {
         "safe_path", "send_file", "source", "store",
     ],
     "chat": [
-        "*protocol*", "*_machine*", "flood_control", "history_store", "limits", "line_splitter", "member", "names",
-        "presence", "room", "room_log", "safe_text", "send_keys",
+        "*protocol*", "*_machine*", "flood_control", "history_store", "limits", "line_log", "line_splitter", "member",
+        "memory_use", "names", "outlet", "presence", "room", "room_log", "safe_text", "send_keys",
     ],
 }
 LOUD_HEADERS = [

@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -10,7 +11,10 @@
 
 namespace spdlog {
 class logger;
+namespace sinks {
+class sink;
 }
+}  // namespace spdlog
 
 namespace tcptools::cli {
 
@@ -26,13 +30,20 @@ void add_log_options(CLI::App& app, log_options& options);
 
 class event_log {
  public:
+  using output = std::function<void(std::string_view line)>;
+
   explicit event_log(log_options options);
+
+  // From now on each line, without its end, is given to `to` instead of standard error.
+  void set_output(output to);
 
   // `what` is a few fixed words; `fields` is an object of strings and numbers, shown behind it as name=value.
   void write(log_level level, std::string_view what, const nlohmann::ordered_json& fields);
 
  private:
-  log_format format_;
+  void set_sink(std::shared_ptr<spdlog::sinks::sink> sink);
+
+  log_options options_;
   std::shared_ptr<spdlog::logger> logger_;
 };
 

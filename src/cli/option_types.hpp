@@ -61,15 +61,16 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::strin
   return app.add_option_function<std::string>(name, convert, help)->type_name(type);
 }
 
-inline CLI::Option* add_port(CLI::App& app, std::uint16_t& port, bool may_be_any, const std::string& help) {
+inline CLI::Option* add_port(CLI::App& app, std::uint16_t& port, bool may_be_any, const std::string& help,
+                             std::uint16_t usual = 1122) {
   const auto parse = [may_be_any](const std::string& text) -> result<std::uint16_t> {
     auto number = net::parse_port(text);
     if (number && *number == 0 && !may_be_any) return error{errc::usage, "0 is not a port"};
     return number;
   };
-  port = 1122;
+  port = usual;
   return add_parsed(app, "--port", "PORT", help, parse, [&port](std::uint16_t value) { port = value; })
-      ->default_str("1122");
+      ->default_str(std::to_string(usual));
 }
 
 template <class Set>

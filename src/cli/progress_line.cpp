@@ -1,12 +1,10 @@
 #include "cli/progress_line.hpp"
 
-#include <locale.h>
-#include <wchar.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
+#include "cli/columns.hpp"
 #include "tcptools/base/units.hpp"
 
 namespace tcptools::cli {
@@ -20,16 +18,6 @@ struct glyph {
   std::string_view bytes;
   std::size_t columns = 1;
 };
-
-std::size_t columns_of(wchar_t character) {
-  // wcwidth(3) knows characters only in a UTF-8 locale, which the user's need not be.
-  static const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  if (utf8 == nullptr) return 1;
-  const locale_t before = uselocale(utf8);
-  const int columns = wcwidth(character);
-  uselocale(before);
-  return columns < 0 ? 1 : static_cast<std::size_t>(columns);
-}
 
 // Of a UTF-8 sequence that begins so.
 std::size_t sequence_length(unsigned char lead) noexcept {
@@ -45,7 +33,7 @@ std::vector<glyph> glyphs(std::string_view text) {
     const std::size_t length = std::min(sequence_length(lead), text.size());
     std::uint32_t code = length == 1 ? lead : lead & (0xFFU >> (length + 1));
     for (std::size_t i = 1; i < length; ++i) code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
-    all.push_back({text.substr(0, length), columns_of(static_cast<wchar_t>(code))});
+    all.push_back({text.substr(0, length), columns_of(static_cast<char32_t>(code)).value_or(1)});
     text.remove_prefix(length);
   }
   return all;

@@ -5,12 +5,7 @@
 namespace tcptools::cli {
 
 void add_serve_options(CLI::App& app, serve_options& options) {
-  add_texts(app, "--bind", "ADDR", options.bind, "Listen on this address; * for all; repeatable")
-      ->allow_extra_args(false)
-      ->take_all()
-      ->default_str("localhost");
-  add_port(app, options.port, true, "Listen on this port; 0: one that is free");
-  add_text(app, "--port-file", "FILE", options.port_file, "Write the port to this file while connections are accepted");
+  add_listen_options(app, options.listen, 1122);
   add_text(app, "--dir", "DIR", options.directory, "Where files go; must exist");
 
   add_choice(app, "--on-conflict", options.store.on_conflict,

@@ -3,24 +3,21 @@
 
 #include <CLI/App.hpp>
 #include <chrono>
-#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "cli/event_log.hpp"
+#include "cli/listening.hpp"
 #include "tcptools/transfer/disk_store.hpp"
 #include "tcptools/transfer/receive_server.hpp"
 
 namespace tcptools::cli {
 
 struct serve_options {
-  std::vector<std::string> bind{"localhost"};
-  std::uint16_t port = 0;
+  listen_options listen;
   std::string directory;
   transfer::store_options store;
   transfer::receive_server::settings server;
   std::chrono::milliseconds idle_timeout{30'000};
-  std::string port_file;
   std::string exec;
   bool json = false;
   log_options log;

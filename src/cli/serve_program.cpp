@@ -1,22 +1,19 @@
 #include "cli/serve_program.hpp"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <asio/io_context.hpp>
 #include <csignal>
 #include <memory>
-#include <set>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "cli/exit_code.hpp"
+#include "cli/listening.hpp"
 #include "cli/port_file.hpp"
 #include "cli/serve_report.hpp"
 #include "cli/status_line.hpp"
 #include "tcptools/net/acceptor.hpp"
-#include "tcptools/net/endpoint.hpp"
 #include "tcptools/net/shutdown.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/net/worker_pool.hpp"
@@ -28,27 +25,6 @@ namespace {
 
 // Most of a worker's time is waiting for a disk, so a few more than cores.
 std::size_t worker_count() { return std::max<std::size_t>(8, std::thread::hardware_concurrency()); }
-
-result<std::vector<asio::ip::address>> addresses(const std::vector<std::string>& texts) {
-  std::vector<asio::ip::address> all;
-  std::set<asio::ip::address> seen;
-  for (const std::string& text : texts) {
-    const auto parsed = net::parse_bind_address(text);
-    if (!parsed) return parsed.error();
-    for (const asio::ip::address& one : *parsed) {
-      if (seen.insert(one).second) all.push_back(one);
-    }
-  }
-  return all;
-}
-
-// The usual soft limit is for programs that use select().
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 int failed(const error& why) {
   status_line{"tcpsend serve"}.say(why.text());
@@ -63,14 +39,14 @@ int run_serve(const serve_options& options) {
   // Whoever reads what we say may leave.
   (void)std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
-  const auto bind = addresses(options.bind);
+  const auto bind = bind_addresses(options.listen.bind);
   if (!bind) return failed(bind.error());
   const auto store = transfer::disk_store::open(options.directory, options.store);
   if (!store) return failed(store.error());
 
   asio::io_context io{1};
   net::worker_pool pool{worker_count()};
-  const auto listener = net::listener::open(io.get_executor(), *bind, options.port);
+  const auto listener = net::listener::open(io.get_executor(), *bind, options.listen.port);
   if (!listener) return failed(listener.error());
 
   serve_report* complaints = nullptr;
@@ -95,7 +71,7 @@ int run_serve(const serve_options& options) {
     while (tasks.size() > 1) co_await tasks.changed();
     signals.stop();
   };
-  const auto port_file = port_file::write(options.port_file, (*listener)->port());
+  const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
   report.on_listening((*listener)->text(), (*listener)->port());
   tasks.spawn("serve", serve());

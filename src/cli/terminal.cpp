@@ -13,4 +13,16 @@ std::size_t terminal_width(int descriptor) noexcept {
   return size.ws_col;
 }
 
+std::size_t terminal_height(int descriptor) noexcept {
+  winsize size{};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 24;
+  return size.ws_row;
+}
+
+bool in_foreground(int terminal) noexcept {
+  const pid_t group = ::tcgetpgrp(terminal);
+  // A terminal that is not the one of this session stops nobody.
+  return group < 0 || group == ::getpgrp();
+}
+
 }  // namespace tcptools::cli

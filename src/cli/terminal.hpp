@@ -1,4 +1,4 @@
-// What standard error is connected to.
+// What a descriptor is connected to.
 #pragma once
 
 #include <cstddef>
@@ -9,5 +9,11 @@ namespace tcptools::cli {
 
 // Columns; 80 where the terminal does not say.
 [[nodiscard]] std::size_t terminal_width(int descriptor) noexcept;
+
+// Lines; 24 where the terminal does not say.
+[[nodiscard]] std::size_t terminal_height(int descriptor) noexcept;
+
+// Whether this process may read from its terminal, and change its mode: any other is stopped by the attempt.
+[[nodiscard]] bool in_foreground(int terminal) noexcept;
 
 }  // namespace tcptools::cli

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tcptools/net/endpoint.hpp"
 
@@ -81,51 +82,70 @@ bool tcp_stream::is_turn_due() noexcept {
   return true;
 }
 
-awaitable<result<std::size_t>> tcp_stream::read_some(std::span<std::byte> into) {
-  if (is_turn_due()) co_await asio::post(asio::use_awaitable_t<any_executor>{});
+result<std::size_t> tcp_stream::try_read(std::span<std::byte> into) {
+  if (const result<void> usable = check_usable(); !usable) return usable.error();
   for (;;) {
-    if (const result<void> usable = check_usable(); !usable) co_return usable.error();
     const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
     if (got > 0) {
       bytes_read_ += static_cast<std::size_t>(got);
-      co_return static_cast<std::size_t>(got);
+      return static_cast<std::size_t>(got);
     }
-    if (got == 0) co_return error{errc::end_of_stream, "connection closed by " + peer_.text};
-    if (errno == EINTR) continue;
-    if (!would_block(errno)) co_return lost(errno);
-    const result<void> ready = co_await wait_for(asio::socket_base::wait_read);
+    if (got == 0) return error{errc::end_of_stream, "connection closed by " + peer_.text};
+    if (would_block(errno)) return std::size_t{0};
+    if (errno != EINTR) return lost(errno);
+  }
+}
+
+result<std::size_t> tcp_stream::try_write(std::span<const byte_view> pieces) {
+  if (const result<void> usable = check_usable(); !usable) return usable.error();
+  std::array<iovec, pieces_per_call> vector;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled as far as used
+  const std::size_t count = std::min(pieces.size(), vector.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    vector[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};  // NOLINT: iovec has no const form
+  }
+  msghdr message{};
+  message.msg_iov = vector.data();
+  message.msg_iovlen = count;
+  for (;;) {
+    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) {
+      bytes_written_ += static_cast<std::size_t>(sent);
+      return static_cast<std::size_t>(sent);
+    }
+    if (would_block(errno)) return std::size_t{0};
+    if (errno != EINTR) return lost(errno);
+  }
+}
+
+awaitable<result<std::size_t>> tcp_stream::read_some(std::span<std::byte> into) {
+  if (is_turn_due()) co_await asio::post(asio::use_awaitable_t<any_executor>{});
+  for (;;) {
+    const result<std::size_t> got = try_read(into);
+    if (!got || *got > 0) co_return got;
+    const result<void> ready = co_await wait_readable();
     if (!ready) co_return ready.error();
   }
 }
 
 awaitable<result<void>> tcp_stream::write(std::span<const byte_view> pieces) {
-  std::size_t offset = 0;  // of what is unwritten in the first piece
-  while (!pieces.empty()) {
+  std::vector<byte_view> left{pieces.begin(), pieces.end()};
+  std::erase_if(left, [](byte_view piece) { return piece.empty(); });
+  std::span<byte_view> unwritten{left};
+  while (!unwritten.empty()) {
     if (is_turn_due()) co_await asio::post(asio::use_awaitable_t<any_executor>{});
-    if (const result<void> usable = check_usable(); !usable) co_return usable.error();
-    std::array<iovec, pieces_per_call> vector{};
-    const std::size_t count = std::min(pieces.size(), vector.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      const byte_view piece = i == 0 ? pieces[0].subspan(offset) : pieces[i];
-      vector[i] = {const_cast<std::byte*>(piece.data()), piece.size()};  // NOLINT: iovec has no const form
-    }
-    msghdr message{};
-    message.msg_iov = vector.data();
-    message.msg_iovlen = count;
-    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if (!would_block(errno)) co_return lost(errno);
-      const result<void> ready = co_await wait_for(asio::socket_base::wait_write);
+    const result<std::size_t> sent = try_write(unwritten);
+    if (!sent) co_return sent.error();
+    if (*sent == 0) {
+      const result<void> ready = co_await wait_writable();
       if (!ready) co_return ready.error();
       continue;
     }
-    bytes_written_ += static_cast<std::size_t>(sent);
-    offset += static_cast<std::size_t>(sent);
-    while (!pieces.empty() && offset >= pieces[0].size()) {
-      offset -= pieces[0].size();
-      pieces = pieces.subspan(1);
+    std::size_t written = *sent;
+    while (!unwritten.empty() && written >= unwritten[0].size()) {
+      written -= unwritten[0].size();
+      unwritten = unwritten.subspan(1);
     }
+    if (written > 0) unwritten[0] = unwritten[0].subspan(written);
   }
   co_return result<void>{};
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "tcptools/base/at_exit.hpp"
 #include "tcptools/base/text.hpp"
 #include "tcptools/transfer/limits.hpp"
 
@@ -15,19 +16,6 @@ using clock = std::chrono::steady_clock;
 // A connection that sends a TLS hello is told what a TLS library understands: the alert handshake_failure (RFC
 // 8446, 6.2).
 constexpr std::array<std::uint8_t, 7> tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
-
-// Runs at the end of a scope, however it is left.
-template <class Action>
-class at_exit {
- public:
-  explicit at_exit(Action action) : action_{std::move(action)} {}
-  at_exit(const at_exit&) = delete;
-  at_exit& operator=(const at_exit&) = delete;
-  ~at_exit() { action_(); }
-
- private:
-  Action action_;
-};
 
 error too_many_sessions() { return error{errc::busy, "there are too many sessions at once"}; }
 

@@ -309,3 +309,38 @@ TEST_CASE("whoever never has to wait lets others have their turn") {
     CHECK(had_a_turn);
   });
 }
+
+TEST_CASE("what is there is taken, and what fits is given, without waiting") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const stream_pair pair = connected_streams(executor);
+    std::array<std::byte, 16> into{};
+    const result<std::size_t> nothing = pair.right->try_read(into);
+    REQUIRE(nothing);
+    CHECK(*nothing == 0);
+
+    const std::array<byte_view, 3> pieces{as_bytes("ab"), as_bytes(""), as_bytes("cde")};
+    const result<std::size_t> sent = pair.left->try_write(pieces);
+    REQUIRE(sent);
+    CHECK(*sent == 5);
+    const result<void> readable = co_await pair.right->wait_readable();
+    REQUIRE(readable);
+    const result<std::size_t> got = pair.right->try_read(into);
+    REQUIRE(got);
+    CHECK(as_text(byte_view{into}.first(*got)) == "abcde");
+
+    const byte_buffer much = varied_bytes(16U << 20U);
+    const byte_view one{much};
+    std::size_t given = 0;
+    for (;;) {
+      const result<std::size_t> part = pair.left->try_write({&one, 1});
+      REQUIRE(part);
+      if (*part == 0) break;
+      given += *part;
+    }
+    CHECK(given > 0);
+
+    pair.left->close();
+    CHECK(pair.left->try_read(into).error().code() == errc::connection_lost);
+    CHECK(pair.left->try_write({&one, 1}).error().code() == errc::connection_lost);
+  });
+}

@@ -34,6 +34,14 @@ class stream {
   // At least one byte, at most `into.size()`. Precondition: `into` is not empty.
   [[nodiscard]] virtual awaitable<result<std::size_t>> read_some(std::span<std::byte> into) = 0;
 
+  // What is there now, without waiting: 0 if nothing is. Errors and precondition as read_some().
+  [[nodiscard]] virtual result<std::size_t> try_read(std::span<std::byte> into) = 0;
+  // As much of the pieces as can be given now, without waiting: 0 if nothing can.
+  [[nodiscard]] virtual result<std::size_t> try_write(std::span<const byte_view> pieces) = 0;
+  // Until it is worth trying again, or a little earlier. Errors as read_some() and write(), but for end_of_stream.
+  [[nodiscard]] virtual awaitable<result<void>> wait_readable() = 0;
+  [[nodiscard]] virtual awaitable<result<void>> wait_writable() = 0;
+
   // All bytes of all pieces, in order. The pieces and the list of them stay until it is done.
   [[nodiscard]] virtual awaitable<result<void>> write(std::span<const byte_view> pieces) = 0;
   [[nodiscard]] awaitable<result<void>> write(byte_view bytes) { co_return co_await write(std::span{&bytes, 1}); }

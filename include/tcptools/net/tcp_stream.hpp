@@ -24,6 +24,10 @@ class tcp_stream final : public stream {
   using stream::write;
   [[nodiscard]] awaitable<result<std::size_t>> read_some(std::span<std::byte> into) override;
   [[nodiscard]] awaitable<result<void>> write(std::span<const byte_view> pieces) override;
+  [[nodiscard]] result<std::size_t> try_read(std::span<std::byte> into) override;
+  [[nodiscard]] result<std::size_t> try_write(std::span<const byte_view> pieces) override;
+  [[nodiscard]] awaitable<result<void>> wait_readable() override { return wait_for(asio::socket_base::wait_read); }
+  [[nodiscard]] awaitable<result<void>> wait_writable() override { return wait_for(asio::socket_base::wait_write); }
   [[nodiscard]] awaitable<result<void>> shutdown_send() override;
   void close() override;
 

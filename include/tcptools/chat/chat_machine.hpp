@@ -1,0 +1,229 @@
+// All that a chat server decides: who is who and where, what becomes of each line, who is told what, who has to go. No
+// I/O and no clock. A connection's bytes go in, its member's outlet holds what is to come out.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "tcptools/base/result.hpp"
+#include "tcptools/chat/flood_control.hpp"
+#include "tcptools/chat/history_store.hpp"
+#include "tcptools/chat/member.hpp"
+#include "tcptools/chat/protocol.hpp"
+#include "tcptools/chat/room.hpp"
+#include "tcptools/chat/send_keys.hpp"
+
+namespace tcptools::chat {
+
+struct chat_settings {
+  std::size_t max_sessions = 10'000;
+  std::size_t max_per_address = 256;
+  std::size_t max_backlog = 16U << 20U;  // bytes
+  std::size_t max_memory = 512U << 20U;  // bytes
+  history_bounds history;
+  flood_limits flood;
+  std::string motd;
+  bool relays_to_operator = false;  // what is said to a room goes to the operator instead
+  bool is_stored = false;           // there is a history store: messages wait for it
+};
+
+// Called while the machine is at work: must not call it.
+class chat_observer {
+ public:
+  chat_observer() = default;
+  chat_observer(const chat_observer&) = delete;
+  chat_observer& operator=(const chat_observer&) = delete;
+  virtual ~chat_observer() = default;
+
+  virtual void on_open(const member& who) = 0;
+  // Its language is known, or its nickname has changed.
+  virtual void on_named(const member& who) = 0;
+  virtual void on_turned_away(std::string_view peer, std::string_view why) = 0;
+  // `from` is null if the operator said it.
+  virtual void on_message(const member* from, std::string_view room, std::string_view text) = 0;
+  // What was said to the operator alone.
+  virtual void on_direct(const member& from, std::string_view text) = 0;
+  virtual void on_close(const member& who, code why, std::string_view text) = 0;
+};
+
+class chat_machine {
+ public:
+  using clock = std::chrono::steady_clock;
+  struct moment {
+    clock::time_point at;
+    wall_time wall = 0;
+  };
+  using random_source = std::function<std::uint64_t()>;
+
+  struct counts {
+    std::uint64_t sessions = 0;
+    std::uint64_t rooms = 0;
+    std::uint64_t messages = 0;  // since the start
+    std::uint64_t memory = 0;    // bytes of logs and queues
+  };
+
+  // `use` and `observer` outlive the machine.
+  chat_machine(memory_use& use, chat_settings settings, chat_observer& observer, random_source random);
+
+  // Before the first session: what the history store has.
+  void restore(const history_contents& contents, moment now);
+
+  // A new connection. Fails, with what is to be told it, if there are too many or its address is banned; it is then not
+  // known to the machine.
+  [[nodiscard]] result<void> open(member& who, moment now);
+  void on_bytes(member& who, std::string_view bytes, moment now);
+  // It closes its direction.
+  void on_end(member& who, moment now);
+  // Something of its outlet went out.
+  void on_sent(member& who, moment now);
+  // The connection is gone; the machine forgets the member.
+  void close(member& who, std::string_view why, moment now);
+
+  // Whether it is to be read from.
+  [[nodiscard]] bool wants_input(const member& who) const;
+
+  // Those whose outlet has something new, each once. Also ends those who lag too far behind.
+  void take_news(std::vector<member*>& into, moment now);
+
+  [[nodiscard]] clock::time_point next_due() const;
+  void on_time(moment now);
+
+  // What the history store is to be given next; empty if there is nothing. One batch at a time.
+  [[nodiscard]] history_batch take_batch(moment now);
+  void on_committed(const result<void>& how, moment now);
+  [[nodiscard]] bool has_uncommitted() const noexcept { return !staged_.empty(); }
+
+  // No line is taken any more.
+  void stop_input() noexcept { stopped_ = true; }
+  // Ends every session after what it has yet to be sent.
+  void end_all(code why, std::string_view text, moment now);
+  // Closes every connection.
+  void abort_all();
+
+  // What an operator does. `to` is a nickname or an address with its port.
+  [[nodiscard]] member* find(std::string_view name) const;
+  [[nodiscard]] member* find_number(std::uint64_t number) const;
+  void say_as_operator(const std::string& room, std::string_view text, moment now);
+  void tell_as_operator(member& to, std::string_view text, moment now);
+  void kick(member& who, std::string_view reason, moment now);
+  // Ends the sessions of an address, and lets no further one in; how many were ended.
+  std::size_t ban(const std::string& address, moment now);
+  [[nodiscard]] std::vector<const member*> all() const;
+  [[nodiscard]] std::vector<const room*> rooms() const;
+  [[nodiscard]] counts count() const;
+
+ private:
+  // A message that waits for the disk, or only its acknowledgement if `repeats`.
+  struct staged {
+    stored_message message;
+    std::uint64_t sender = 0;  // 0: the operator
+    std::string tag;
+    bool repeats = false;
+  };
+  struct due {
+    clock::time_point when;
+    std::uint64_t number;
+    bool operator>(const due& other) const noexcept { return when > other.when; }
+  };
+
+  // Sessions: chat_machine.cpp
+  void process(member& who, moment now);
+  void handle_line(member& who, std::string_view line, moment now);
+  void decide(member& who, moment now);
+  void greet_plain(member& who, moment now);
+  [[nodiscard]] bool try_greeting(member& who, std::string_view line, moment now);
+  void finish_input(member& who, moment now);
+  [[nodiscard]] bool is_held_up(const member& who) const noexcept;
+  void end(member& who, code why, std::string_view text, moment now);
+  void end_at_once(member& who, code why, std::string_view text, moment now);
+  void end_with(member& who, std::string_view last_words, std::string_view why, moment now);
+  void retire(member& who, code why, std::string_view text, moment now);
+  void enforce_memory(moment now);
+
+  // Time: chat_machine_time.cpp
+  void arm(member& who);
+  [[nodiscard]] clock::time_point due_for(const member& who) const;
+  void look_at(member& who, moment now);
+  void tell_presence(room& where, moment now);
+
+  // Requests: chat_machine_requests.cpp
+  void handle(member& who, const requests::hello& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::send& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::join& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::leave& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::nick& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::who& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::history& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::ping& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::pong& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::quit& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::help& asked, const std::string& tag, moment now);
+  void handle_direct(member& who, const requests::send& asked, std::string text, const std::string& tag, moment now);
+  void say(member& who, const event& what, std::string_view tag = {});
+  void complain(member& who, code what, std::string_view text, std::string_view tag);
+  // Why this nickname cannot be had by it, if it cannot; ends a session whose ticket it shows.
+  [[nodiscard]] std::optional<complaint> claim_nick(member& who, const std::string& nick, member::ticket_type ticket,
+                                                    moment now);
+
+  // Rooms and messages: chat_machine_rooms.cpp
+  [[nodiscard]] room* find_room(std::string_view name) const;
+  // Null if there are too many.
+  [[nodiscard]] room* find_or_make_room(const std::string& name);
+  void enter(member& who, room& into, const std::optional<since>& from, const std::string& tag, moment now);
+  void follow(member& who, room& into, std::uint64_t first);
+  void leave(member& who, moment now);
+  void note_came(room& where, const std::string& name, moment now);
+  void note_left(room& where, const std::string& name, moment now);
+  // A room that has nobody and nothing in it is forgotten.
+  void drop_if_empty(room& one);
+  void forget(room& one);
+  void post(room& into, stored_message message, const std::string& tag, member* sender, moment now);
+  void publish(room& into, const stored_message& message, member* sender);
+  void acknowledge(member* sender, const room& in, std::uint64_t id, bool repeat, const std::string& tag);
+  void note_news(member& who);
+  void note_news(room& where);
+  [[nodiscard]] std::string random_epoch();
+
+  memory_use& use_;
+  chat_settings settings_;
+  chat_observer& observer_;
+  random_source random_;
+
+  std::uint64_t last_number_ = 0;
+  std::unordered_map<std::uint64_t, member*> members_;      // by number
+  std::unordered_map<std::string_view, member*> peers_;     // by address with port
+  std::unordered_map<std::string, member*> nicks_;          // by folded nickname
+  std::unordered_map<std::string, std::size_t> addresses_;  // how many sessions each has
+  std::set<std::string> banned_;
+  std::map<std::string, std::unique_ptr<room>, std::less<>> rooms_;
+  send_keys keys_;
+
+  std::vector<member*> news_;
+  std::vector<room*> room_news_;
+  std::priority_queue<due, std::vector<due>, std::greater<>> dues_;
+  std::vector<room*> presence_news_;  // rooms whose presence is due some time
+
+  std::vector<staged> staged_;  // in the order of arrival; the first in_commit_ are at the store
+  std::size_t in_commit_ = 0;
+  std::size_t staged_bytes_ = 0;
+  std::unordered_set<std::string> staged_keys_;
+  std::vector<std::uint64_t> waiting_for_commit_;  // numbers
+  std::vector<std::string> forgotten_;             // rooms the store has yet to forget
+  std::vector<std::string> committing_forgotten_;  // rooms it has been told to
+  std::uint64_t messages_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace tcptools::chat

@@ -1,0 +1,78 @@
+// Many chat sessions on one port and one thread: accepts them, gives them their turns, and carries messages to the
+// history store.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "tcptools/base/bytes.hpp"
+#include "tcptools/base/error.hpp"
+#include "tcptools/chat/chat_machine.hpp"
+#include "tcptools/chat/chat_session.hpp"
+#include "tcptools/chat/history_store.hpp"
+#include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/completion.hpp"
+#include "tcptools/net/event.hpp"
+#include "tcptools/net/stream.hpp"
+#include "tcptools/net/task_group.hpp"
+#include "tcptools/net/worker_pool.hpp"
+
+namespace tcptools::chat {
+
+class chat_server {
+ public:
+  // Told what goes wrong beside the sessions: connections that cannot be accepted, history that cannot be written.
+  using on_trouble = std::function<void(const error&)>;
+
+  // All outlive the server. `history` is null where messages are kept in memory only.
+  chat_server(net::listener& listener, memory_use& use, chat_machine& machine, history_store* history,
+              net::worker_pool& pool, on_trouble complain);
+
+  // Serves until drain() or force(); returns when the last session has ended.
+  [[nodiscard]] net::awaitable<void> run();
+
+  // Accepts nobody any more and takes no line; sessions get what is on its way to them, for a few seconds, and end.
+  void drain();
+  // Ends every session at once.
+  void force();
+
+  // To be called after anything was asked of the machine from outside: its news go out.
+  void note_news();
+
+  [[nodiscard]] static chat_machine::moment now();
+
+ private:
+  net::awaitable<void> serve(std::shared_ptr<net::stream> stream);
+  net::awaitable<void> turn_away(std::shared_ptr<net::stream> stream, error why);
+  net::awaitable<void> keep_time();
+  net::awaitable<void> keep_history();
+  net::awaitable<void> end_sessions();
+  // Once per turn of the event loop in which there were news.
+  void turn();
+
+  net::listener& listener_;
+  memory_use& use_;
+  chat_machine& machine_;
+  history_store* history_;
+  net::worker_pool& pool_;
+  on_trouble complain_;
+
+  byte_buffer scratch_;
+  net::task_group sessions_;
+  net::task_group writers_;
+  net::task_group helpers_;
+  session_context context_;
+  net::event time_changed_;
+  net::event history_changed_;
+  std::vector<member*> news_;
+  chat_machine::clock::time_point awake_at_;  // when keep_time() looks again
+  std::size_t turned_away_ = 0;
+  bool is_turn_due_ = false;
+  bool is_draining_ = false;
+  bool is_over_ = false;
+};
+
+}  // namespace tcptools::chat

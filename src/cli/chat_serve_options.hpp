@@ -1,0 +1,24 @@
+// The command line of `tcpchat serve`.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+
+#include "cli/event_log.hpp"
+#include "cli/listening.hpp"
+#include "tcptools/chat/chat_machine.hpp"
+
+namespace tcptools::cli {
+
+struct chat_serve_options {
+  listen_options listen;
+  chat::chat_settings chat;
+  std::string history;
+  bool console = false;
+  log_options log;
+};
+
+// Adds the options to `app`; `options` outlives it.
+void add_chat_serve_options(CLI::App& app, chat_serve_options& options);
+
+}  // namespace tcptools::cli

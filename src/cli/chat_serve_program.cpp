@@ -1,0 +1,142 @@
+#include "cli/chat_serve_program.hpp"
+
+#include <unistd.h>
+
+#include <asio/io_context.hpp>
+#include <csignal>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "cli/chat_console.hpp"
+#include "cli/chat_serve_report.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/listening.hpp"
+#include "cli/port_file.hpp"
+#include "cli/status_line.hpp"
+#include "cli/terminal.hpp"
+#include "cli/usage.hpp"
+#include "tcptools/chat/chat_server.hpp"
+#include "tcptools/chat/history_file.hpp"
+#include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/shutdown.hpp"
+#include "tcptools/net/task_group.hpp"
+#include "tcptools/net/worker_pool.hpp"
+
+namespace tcptools::cli {
+namespace {
+
+int failed(const error& why) {
+  status_line{"tcpchat serve"}.say(why.text());
+  return static_cast<int>(exit_code_for(why.code()));
+}
+
+std::uint64_t random_number() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32U | device();
+}
+
+// A server with all it stands on.
+class serving {
+ public:
+  serving(const chat_serve_options& options, net::listener& listener, asio::io_context& io, chat::history_file* history,
+          const chat::history_contents& kept)
+      : options_{options},
+        listener_{listener},
+        report_{options.log},
+        machine_{use_, settings(options), report_, random_number},
+        server_{listener, use_, machine_, history, pool_, [this](const error& what) { report_.on_trouble(what); }},
+        tasks_{io.get_executor(),
+               [this](std::string_view task, std::string_view what) {
+                 report_.on_trouble(error{errc::cancelled, std::string{task} + ": " + std::string{what}});
+               }},
+        signals_{io.get_executor(), [this](int signal) { stop(signal); }, [this](int) { server_.force(); }} {
+    machine_.restore(kept, chat::chat_server::now());
+    const bool is_terminal_here = is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO);
+    if (options.console || is_terminal_here) {
+      console_.emplace(io.get_executor(), machine_, server_);
+      report_.set_operator([this](std::string_view line) { console_->show(line); });
+      if (is_terminal_here) report_.set_log_output([this](std::string_view line) { console_->show(line); });
+    }
+  }
+
+  void start() {
+    report_.on_listening(listener_.text(), options_.history);
+    tasks_.spawn("serve", serve());
+    if (console_) tasks_.spawn("console", console_->run());
+  }
+
+ private:
+  static chat::chat_settings settings(const chat_serve_options& options) {
+    chat::chat_settings chosen = options.chat;
+    chosen.is_stored = !options.history.empty();
+    return chosen;
+  }
+
+  void stop(int signal) {
+    report_.on_stopping(signal);
+    server_.drain();
+  }
+
+  net::awaitable<void> serve() {
+    co_await server_.run();
+    signals_.stop();
+    if (console_) {
+      console_->stop();
+      co_await console_->flush();
+    }
+  }
+
+  const chat_serve_options& options_;
+  net::listener& listener_;
+  chat_serve_report report_;
+  net::worker_pool pool_{1};
+  chat::memory_use use_;
+  chat::chat_machine machine_;
+  chat::chat_server server_;
+  net::task_group tasks_;
+  net::shutdown_signals signals_;
+  std::optional<chat_console> console_;
+};
+
+}  // namespace
+
+int run_chat_serve(const chat_serve_options& options) {
+  // Whoever reads what we say may leave; a file that may not grow is an error of that write.
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGXFSZ, SIG_IGN);
+  raise_descriptor_limit();
+  const bool has_console = options.console || (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO));
+  if (options.chat.relays_to_operator && !has_console) {
+    return complain_about_usage("tcpchat serve", "--relay operator needs an operator: a terminal, or --console");
+  }
+  const auto bind = bind_addresses(options.listen.bind);
+  if (!bind) return failed(bind.error());
+
+  std::unique_ptr<chat::history_file> history;
+  chat::history_contents kept;
+  if (!options.history.empty()) {
+    auto opened = chat::history_file::open(options.history);
+    if (!opened) return failed(opened.error());
+    history = std::move(*opened);
+    auto loaded = history->load();
+    if (!loaded) return failed(loaded.error());
+    kept = std::move(*loaded);
+  }
+
+  asio::io_context io{1};
+  const auto listener = net::listener::open(io.get_executor(), *bind, options.listen.port);
+  if (!listener) return failed(listener.error());
+  serving server{options, **listener, io, history.get(), kept};
+  kept = {};
+  const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
+  if (!port_file) return failed(port_file.error());
+  server.start();
+  io.run();
+  return static_cast<int>(exit_code::success);
+}
+
+}  // namespace tcptools::cli

@@ -1,0 +1,395 @@
+#include "cli/line_editor.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <asio/posix/basic_stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <deque>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "cli/history_search.hpp"
+#include "cli/input_area.hpp"
+#include "cli/key_parser.hpp"
+#include "cli/line_buffer.hpp"
+#include "cli/line_history.hpp"
+#include "cli/terminal.hpp"
+#include "cli/terminal_mode.hpp"
+#include "cli/utf32.hpp"
+
+namespace tcptools::cli {
+namespace {
+
+constexpr std::chrono::milliseconds background_pause{300};
+constexpr std::size_t read_chunk = 4096;
+
+// ECMA-48: CUP, ED.
+constexpr std::string_view clear_screen = "\x1b[H\x1b[2J";
+
+screen_size size_of(int terminal) { return {terminal_width(terminal), terminal_height(terminal)}; }
+
+}  // namespace
+
+// In the background another process group has the terminal; otherwise this one has it in hand.
+class line_editor::session : public std::enable_shared_from_this<session> {
+ public:
+  session(const net::any_executor& executor, int terminal, std::unique_ptr<text_output> output, input_settings settings)
+      : executor_{executor},
+        terminal_{terminal},
+        output_{std::move(output)},
+        settings_{std::move(settings)},
+        prompt_{to_utf32(settings_.prompt)},
+        mode_{terminal},
+        area_{size_of(terminal)},
+        readable_{executor},
+        signals_{executor, SIGWINCH, SIGCONT},
+        pause_{executor},
+        arrived_{executor} {
+    // A copy, since Asio closes what it is given. It sets no mode for waiting alone.
+    const int copy = ::fcntl(terminal, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) throw std::runtime_error{"the terminal: " + os_text(errno)};
+    std::error_code failure;
+    readable_.assign(copy, failure);
+    if (failure) {
+      ::close(copy);
+      throw std::runtime_error{"the terminal: " + failure.message()};
+    }
+  }
+
+  void start() {
+    output_->on_idle([this] { refresh(); });
+    wait_for_signal();
+    take_in_hand();
+  }
+
+  // Nothing calls back afterwards.
+  void end() {
+    stop();
+    output_->on_idle(nullptr);
+    output_.reset();
+  }
+
+  net::awaitable<result<input_line>> next() {
+    const std::shared_ptr<session> self = shared_from_this();
+    while (!stopped_) {
+      if (!lines_.empty()) {
+        input_line line = std::move(lines_.front());
+        lines_.pop_front();
+        if (is_held_up_) go_on();
+        co_return line;
+      }
+      if (over_) co_return *over_;
+      co_await arrived_.wait();
+    }
+    co_return error{errc::cancelled};
+  }
+
+  result<void> print(std::string_view line) {
+    if (output_->put(area_.erase() + std::string{line} + "\n")) {
+      area_.vanished();
+      refresh_soon();
+    }
+    return output_->state();
+  }
+
+  void set_prompt(std::string_view prompt) {
+    prompt_ = to_utf32(prompt);
+    refresh_soon();
+  }
+
+  void stop() {
+    if (std::exchange(stopped_, true)) return;
+    let_go();
+    std::error_code ignored;
+    readable_.cancel(ignored);
+    signals_.cancel(ignored);
+    pause_.cancel();
+    arrived_.notify_all();
+  }
+
+  net::awaitable<bool> flush(net::event::clock::time_point until) { return output_->flush(until); }
+
+ private:
+  // The terminal.
+
+  void take_in_hand() {
+    if (over_) return;
+    in_hand_ = in_foreground(terminal_);
+    if (!in_hand_) return look_again_later();
+    // Not before: libedit changes the terminal's mode, and who does that in the background is stopped.
+    if (!buffer_) buffer_.emplace(terminal_);
+    mode_.set(is_held_up_);
+    area_.resize(size_of(terminal_));
+    refresh();
+    wait_for_keys();
+  }
+
+  // Ctrl-C is a signal again.
+  void let_go() {
+    hide();
+    mode_.restore();
+  }
+
+  void look_again_later() {
+    if (stopped_) return;
+    pause_.expires_after(background_pause);
+    pause_.async_wait([self = shared_from_this()](const std::error_code& cancelled) {
+      if (!cancelled && !self->stopped_ && !self->in_hand_) self->take_in_hand();
+    });
+  }
+
+  void suspend() {
+    let_go();
+    // What the terminal does by itself in its usual mode. Where nobody could continue us, it does nothing.
+    (void)::kill(0, SIGTSTP);
+    take_in_hand();
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([self = shared_from_this()](const std::error_code& cancelled, int signal) {
+      if (cancelled || self->stopped_) return;
+      if (signal == SIGCONT) {
+        // Others have had the terminal, and what it shows is theirs.
+        self->area_.vanished();
+        self->take_in_hand();
+      } else {
+        self->area_.resize(size_of(self->terminal_));
+        self->refresh();
+      }
+      self->wait_for_signal();
+    });
+  }
+
+  // Showing.
+
+  void refresh_soon() {
+    if (stopped_ || std::exchange(refresh_is_due_, true)) return;
+    asio::post(executor_, [self = shared_from_this()] {
+      self->refresh_is_due_ = false;
+      self->refresh();
+    });
+  }
+
+  // Not while output waits: it would come late, and there it would take the place of lines.
+  void refresh() {
+    if (stopped_ || over_ || !buffer_ || !in_hand_ || !output_->is_idle()) return;
+    show(what_is_shown());
+  }
+
+  void show(input_text input) { (void)output_->put(area_.draw(std::move(input))); }
+
+  void hide() {
+    if (area_.is_shown() && output_->is_idle() && in_foreground(terminal_)) (void)output_->put(area_.erase());
+    area_.vanished();
+  }
+
+  [[nodiscard]] input_text what_is_shown() const {
+    if (!search_) return {prompt_, buffer_->text(), buffer_->cursor()};
+    const std::u32string_view what = search_->is_failing() ? U"(not found: " : U"(search: ";
+    return {std::u32string{what} + search_->pattern() + U") ", search_->line().value_or(std::u32string{}),
+            search_->position()};
+  }
+
+  // Keys.
+
+  void wait_for_keys() {
+    if (stopped_ || over_ || is_held_up_ || !in_hand_ || std::exchange(is_waiting_, true)) return;
+    readable_.async_wait(asio::posix::descriptor_base::wait_read,
+                         [self = shared_from_this()](const std::error_code& failure) {
+                           self->is_waiting_ = false;
+                           if (self->stopped_) return;
+                           if (failure) return self->finish(error{errc::source_unreadable, failure.message()});
+                           self->read_keys();
+                           self->wait_for_keys();
+                         });
+  }
+
+  void read_keys() {
+    if (!in_foreground(terminal_)) {
+      in_hand_ = false;
+      area_.vanished();
+      return look_again_later();
+    }
+    std::array<char, read_chunk> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init): read(2) does
+    const ssize_t size = ::read(terminal_, bytes.data(), bytes.size());
+    if (size < 0 && errno != EINTR && errno != EAGAIN) return finish(error{errc::end_of_stream});
+    if (size == 0 && has_hung_up()) return finish(error{errc::end_of_stream});
+    if (size <= 0) return;
+    for (key& one : parser_.feed({bytes.data(), static_cast<std::size_t>(size)})) keys_.push_back(std::move(one));
+    go_on();
+  }
+
+  // Without a key, a read says nothing about the terminal.
+  [[nodiscard]] bool has_hung_up() const {
+    pollfd state{terminal_, POLLIN, 0};
+    return ::poll(&state, 1, 0) == 1 && (state.revents & (POLLHUP | POLLERR)) != 0;
+  }
+
+  // Handles the keys that have come, as far as there is room for lines.
+  void go_on() {
+    while (!keys_.empty() && !over_ && !stopped_ && lines_.size() < most_waiting) {
+      const key one = std::move(keys_.front());
+      keys_.pop_front();
+      handle(one);
+    }
+    if (stopped_) return;
+    const bool was_held_up = std::exchange(is_held_up_, !keys_.empty() && !over_);
+    // While no keys are read, Ctrl-C is a signal.
+    if (was_held_up != is_held_up_ && in_hand_) mode_.set(is_held_up_);
+    refresh();
+    wait_for_keys();
+  }
+
+  void handle(const key& pressed) {
+    if (search_ && handle_in_search(pressed)) return;
+    switch (pressed.code) {
+      case key_code::text:
+        return buffer_->insert(pressed.text);
+      case key_code::enter:
+        return enter();
+      case key_code::older:
+        return recall(history_.older(buffer_->text()));
+      case key_code::newer:
+        return recall(history_.newer());
+      case key_code::search_older:
+      case key_code::search_newer:
+        search_.emplace(history_);
+        return;
+      case key_code::cancel:
+        return;
+      case key_code::interrupt:
+        return interrupt();
+      case key_code::end_of_input:
+        if (buffer_->empty()) return finish(error{errc::end_of_stream});
+        return buffer_->edit(key_code::erase_next);
+      case key_code::suspend:
+        return suspend();
+      case key_code::clear_screen:
+        if (output_->is_idle() && output_->put(clear_screen)) area_.vanished();
+        return;
+      default:
+        return buffer_->edit(pressed.code);
+    }
+  }
+
+  // False if the search is over, and the key is to be handled as ever.
+  bool handle_in_search(const key& pressed) {
+    switch (pressed.code) {
+      case key_code::text:
+        search_->type(pressed.text);
+        return true;
+      case key_code::erase:
+        search_->erase();
+        return true;
+      case key_code::search_older:
+        search_->go_older();
+        return true;
+      case key_code::search_newer:
+        search_->go_newer();
+        return true;
+      case key_code::cancel:
+      case key_code::interrupt:
+        search_.reset();
+        return true;
+      case key_code::suspend:
+      case key_code::clear_screen:
+        return false;
+      default:
+        break;
+    }
+    if (const auto found = search_->line()) buffer_->replace(*found, search_->position());
+    search_.reset();
+    return false;
+  }
+
+  void enter() {
+    const std::u32string text = buffer_->text();
+    if (settings_.hides_entered) {
+      buffer_->clear();
+    } else if (output_->is_idle()) {
+      // All of it, also where the screen was too small for that.
+      show({prompt_, text, text.size()});
+      (void)output_->put(area_.leave());
+      buffer_->clear();
+    } else {
+      buffer_->clear();
+    }
+    history_.add(text);
+    input_line line{to_utf8(text)};
+    line.is_cut = line.text.size() > input_line::most_bytes;
+    if (line.is_cut) line.text.resize(input_line::most_bytes);
+    lines_.push_back(std::move(line));
+    arrived_.notify_all();
+  }
+
+  void recall(const std::optional<std::u32string>& line) {
+    if (line) buffer_->replace(*line);
+  }
+
+  void interrupt() {
+    history_.rewind();
+    if (!buffer_->empty()) return buffer_->clear();
+    if (settings_.on_interrupt) settings_.on_interrupt();
+  }
+
+  void finish(error why) {
+    let_go();
+    over_ = std::move(why);
+    arrived_.notify_all();
+  }
+
+  net::any_executor executor_;
+  int terminal_;
+  std::unique_ptr<text_output> output_;
+  input_settings settings_;
+  std::u32string prompt_;
+  terminal_mode mode_;
+  input_area area_;
+  std::optional<line_buffer> buffer_;  // once the terminal was in hand
+  key_parser parser_;
+  line_history history_;
+  std::optional<history_search> search_;
+  std::deque<key> keys_;  // read and not handled
+  std::deque<input_line> lines_;
+  std::optional<error> over_;
+  asio::posix::basic_stream_descriptor<net::any_executor> readable_;
+  asio::basic_signal_set<net::any_executor> signals_;
+  asio::steady_timer pause_;
+  net::event arrived_;
+  bool in_hand_ = false;
+  bool is_waiting_ = false;  // for keys
+  bool is_held_up_ = false;  // there are keys, and no room for lines
+  bool refresh_is_due_ = false;
+  bool stopped_ = false;
+};
+
+line_editor::line_editor(const net::any_executor& executor, int terminal, std::unique_ptr<text_output> output,
+                         input_settings settings)
+    : session_{std::make_shared<session>(executor, terminal, std::move(output), std::move(settings))} {
+  session_->start();
+}
+
+line_editor::~line_editor() { session_->end(); }
+
+net::awaitable<result<input_line>> line_editor::next() { return session_->next(); }
+
+result<void> line_editor::print(std::string_view line) { return session_->print(line); }
+
+void line_editor::set_prompt(std::string_view prompt) { session_->set_prompt(prompt); }
+
+void line_editor::stop() { session_->stop(); }
+
+net::awaitable<bool> line_editor::flush(net::event::clock::time_point until) { return session_->flush(until); }
+
+}  // namespace tcptools::cli

@@ -1,0 +1,121 @@
+#include "cli/pipe_lines.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <asio/error.hpp>
+#include <asio/post.hpp>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "cli/terminal.hpp"
+
+namespace tcptools::cli {
+namespace {
+
+// How often a process in the background looks whether it still is.
+constexpr std::chrono::milliseconds background_pause{300};
+
+}  // namespace
+
+pipe_lines::pipe_lines(const net::any_executor& executor, int descriptor, std::unique_ptr<text_output> output)
+    : descriptor_{executor}, output_{std::move(output)}, stopping_{executor}, is_terminal_{is_terminal(descriptor)} {
+  // A copy, since Asio closes what it is given. It sets no mode for waiting alone.
+  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  std::error_code failure;
+  if (copy >= 0) descriptor_.assign(copy, failure);
+  if (copy >= 0 && !failure) return;
+  over_ = error{errc::source_unreadable, "standard input: " + (failure ? failure.message() : os_text(errno))};
+  if (copy >= 0) ::close(copy);
+}
+
+net::awaitable<result<input_line>> pipe_lines::next() {
+  while (!stopped_) {
+    std::optional<input_line> line = take_line();
+    if (line) co_return std::move(*line);
+    if (over_) co_return *over_;
+    co_await wait_until_readable();
+    if (!stopped_) read_some();
+  }
+  co_return error{errc::cancelled};
+}
+
+result<void> pipe_lines::print(std::string_view line) {
+  (void)output_->put(std::string{line} + "\n");
+  return output_->state();
+}
+
+void pipe_lines::stop() {
+  stopped_ = true;
+  std::error_code ignored;
+  descriptor_.cancel(ignored);
+  stopping_.notify_all();
+}
+
+net::awaitable<bool> pipe_lines::flush(net::event::clock::time_point until) { return output_->flush(until); }
+
+net::awaitable<void> pipe_lines::wait_until_readable() {
+  if (!can_be_waited_for_) {
+    co_await asio::post(descriptor_.get_executor(), asio::use_awaitable_t<net::any_executor>{});
+    co_return;
+  }
+  const auto [failure] = co_await descriptor_.async_wait(asio::posix::descriptor_base::wait_read, net::use_tuple);
+  // epoll(7) knows no files, and not /dev/null: they are always readable.
+  if (failure == asio::error::operation_not_supported) can_be_waited_for_ = false;
+  // What is typed is meant for the shell then, and who reads it all the same is stopped.
+  while (is_terminal_ && !stopped_ && !in_foreground(descriptor_.native_handle())) {
+    (void)co_await stopping_.wait_until(net::event::clock::now() + background_pause);
+  }
+}
+
+void pipe_lines::read_some() {
+  waiting_.erase(0, begin_);
+  searched_ -= begin_;
+  begin_ = 0;
+  std::array<char, chunk> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init): read(2) does
+  const ssize_t size = ::read(descriptor_.native_handle(), bytes.data(), bytes.size());
+  if (size > 0) {
+    waiting_.append(bytes.data(), static_cast<std::size_t>(size));
+  } else if (size == 0) {
+    over_ = error{errc::end_of_stream};
+  } else if (errno != EINTR && errno != EAGAIN) {
+    over_ = error{errc::source_unreadable, "standard input: " + os_text(errno)};
+  }
+}
+
+std::optional<input_line> pipe_lines::take_line() {
+  while (true) {
+    const std::size_t end = waiting_.find('\n', searched_);
+    if (end != std::string::npos) {
+      input_line line = take(end);
+      if (!std::exchange(skipping_, false)) return line;
+      continue;
+    }
+    searched_ = waiting_.size();
+    if (skipping_) {
+      begin_ = searched_;
+      return std::nullopt;
+    }
+    if (waiting_.size() - begin_ > input_line::most_bytes + 1) {  // one more may be the CR of its end
+      skipping_ = true;
+      return take(waiting_.size());
+    }
+    if (!over_ || begin_ == waiting_.size()) return std::nullopt;
+    return take(waiting_.size());
+  }
+}
+
+input_line pipe_lines::take(std::size_t end) {
+  input_line line{waiting_.substr(begin_, end - begin_)};
+  begin_ = searched_ = std::min(waiting_.size(), end + 1);
+  if (line.text.ends_with('\r')) line.text.pop_back();
+  line.is_cut = line.text.size() > input_line::most_bytes;
+  if (line.is_cut) line.text.resize(input_line::most_bytes);
+  return line;
+}
+
+}  // namespace tcptools::cli
