@@ -1,5 +1,6 @@
 #include "cli/pipe_lines.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,6 +65,9 @@ net::awaitable<void> pipe_lines::wait_until_readable() {
 }
 
 void pipe_lines::read_some() {
+  // Whoever was woken for another reason, or was not the only one to be woken, must not wait here.
+  pollfd ready{descriptor_, POLLIN, 0};
+  if (readable_.can_wait() && ::poll(&ready, 1, 0) == 0) return;
   waiting_.erase(0, begin_);
   searched_ -= begin_;
   begin_ = 0;
