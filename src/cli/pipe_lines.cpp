@@ -57,7 +57,7 @@ net::awaitable<void> pipe_lines::wait_until_readable() {
     co_await asio::post(readable_.get_executor(), asio::use_awaitable_t<net::any_executor>{});
     co_return;
   }
-  co_await readable_.wait();
+  (void)co_await readable_.wait();
   // What is typed is meant for the shell then, and who reads it all the same is stopped.
   while (is_terminal_ && !stopped_ && !in_foreground(descriptor_)) {
     (void)co_await stopping_.wait_until(net::event::clock::now() + background_pause);

@@ -36,8 +36,9 @@ readiness::readiness(const net::any_executor& executor, int descriptor, kind wha
   can_wait_ = true;
 }
 
-net::awaitable<void> readiness::wait() {
-  (void)co_await watch_.async_wait(asio::posix::descriptor_base::wait_read, net::use_tuple);
+net::awaitable<bool> readiness::wait() {
+  const auto [failure] = co_await watch_.async_wait(asio::posix::descriptor_base::wait_read, net::use_tuple);
+  co_return !failure;
 }
 
 void readiness::cancel() {

@@ -19,8 +19,8 @@ class readiness {
 
   // False where there is nothing to wait for: files are always ready and never hang up.
   [[nodiscard]] bool can_wait() const noexcept { return can_wait_; }
-  // Returns when the descriptor is ready or broken, or after cancel(). Precondition: can_wait().
-  [[nodiscard]] net::awaitable<void> wait();
+  // Returns when the descriptor is ready or broken: true; after cancel(): false. Precondition: can_wait().
+  [[nodiscard]] net::awaitable<bool> wait();
   // Ends the wait, if there is one.
   void cancel();
 
