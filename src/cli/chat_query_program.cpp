@@ -27,13 +27,13 @@ class query_program final : public chat_program {
 
  private:
   net::awaitable<void> work() override {
-    number_ = client().ask(question_).value();
+    (void)client().ask(question_).value();
     co_return;
   }
 
   void on_told(const chat::told& what) override {
     std::visit(
-        [&](const auto& one) {
+        [this](const auto& one) {
           using type = std::remove_cvref_t<decltype(one)>;
           if constexpr (std::is_same_v<type, chat::news::message> || std::is_same_v<type, chat::events::member>) {
             if (options_.common.json) {
@@ -46,7 +46,7 @@ class query_program final : public chat_program {
           } else if constexpr (std::is_same_v<type, chat::events::notice>) {
             say_if_verbose(one.text);
           } else if constexpr (std::is_same_v<type, chat::news::failed>) {
-            if (what.number == number_ && !client().is_over()) refuse(one.why);
+            if (!client().is_over()) refuse(one.why);
           }
         },
         what.what);
@@ -89,7 +89,6 @@ class query_program final : public chat_program {
 
   const chat_query_options& options_;
   chat::request question_;
-  std::uint64_t number_ = 0;
   exit_code refused_ = exit_code::success;
 };
 
