@@ -1,6 +1,7 @@
 #include "tcptools/chat/plain_client.hpp"
 
 #include <array>
+#include <asio/post.hpp>
 #include <utility>
 
 #include "tcptools/chat/limits.hpp"
@@ -61,7 +62,20 @@ net::awaitable<result<void>> plain_client::run() {
 
 net::awaitable<result<void>> plain_client::say(std::string line) {
   line += '\n';
-  co_return co_await stream_->write(as_bytes(line));
+  byte_view rest = as_bytes(line);
+  while (!rest.empty()) {
+    result<std::size_t> sent = stream_->try_write({&rest, 1});
+    if (sent && *sent == 0) {
+      const result<void> ready = co_await stream_->wait_writable();
+      if (!ready) sent = ready.error();
+    }
+    // The deadline is about reading: run() is about to move it.
+    const bool is_late = !sent && sent.error().code() == errc::timed_out;
+    if (!sent && !is_late) co_return sent.error();
+    if (is_late) co_await asio::post(asio::use_awaitable_t<net::any_executor>{});
+    if (sent) rest = rest.subspan(*sent);
+  }
+  co_return result<void>{};
 }
 
 net::awaitable<result<void>> plain_client::finish() {
