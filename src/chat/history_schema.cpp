@@ -251,6 +251,8 @@ result<void> make_history(const std::string& path) {
   const result<std::string> content = empty_history();
   if (!content) return content.error();
   const std::string temporary = path + "." + std::to_string(::getpid()) + ".tmp";
+  // Left by a server with this number that was killed here: in containers numbers come again.
+  (void)::unlink(temporary.c_str());
   const unique_fd file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!file) return storage_error(errno, "cannot make " + in_quotes(temporary));
   if (!write_whole(file.get(), *content) || ::fsync(file.get()) != 0 ||

@@ -1,6 +1,7 @@
 #include "tcptools/chat/history_file.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -42,6 +43,7 @@ std::vector<std::string> names_in(const temp_dir& dir) {
 TEST_CASE("a new history is empty, and for its owner alone") {
   const temp_dir dir;
   const std::string path = dir / "h.db";
+  dir.write("h.db." + std::to_string(::getpid()) + ".tmp", "left by one that was killed");
   CHECK(loaded(path).empty());
   struct stat status{};
   REQUIRE(::stat(path.c_str(), &status) == 0);
