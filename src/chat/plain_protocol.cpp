@@ -125,7 +125,9 @@ struct plain_writer {
   }
   void operator()(const events::notice& what) const { line({what.text}); }
   void operator()(const events::error& what) const { line({what.text.empty() ? to_text(what.what) : what.text}); }
+  // Who asked for it, or has nothing more to say, knows.
   void operator()(const events::bye& what) const {
+    if (what.what == code::quit) return;
     line({"the session ends: ", what.text.empty() ? to_text(what.what) : what.text});
   }
   void operator()(const events::welcome& /*what*/) const {}
