@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/chat_connect.hpp"
 #include "cli/chat_send_program.hpp"
 #include "cli/chat_serve_options.hpp"
 #include "cli/chat_serve_program.hpp"
@@ -28,13 +29,14 @@ struct verb {
   std::string_view name;
   int (*run)(int argc, char** argv);
 };
-constexpr std::array verbs{verb{"serve", serve}, verb{"send", run_chat_send}};
+constexpr std::array verbs{verb{"serve", serve}, verb{"connect", run_chat_connect}, verb{"send", run_chat_send}};
 
 int without_verb(int argc, char** argv) {
   CLI::App app{"Carries messages over TCP.", "tcpchat"};
   app.set_version_flag("--version", "tcpchat " + std::string{version()});
   set_usage(app,
             "Usage: tcpchat serve [OPTIONS]              serve rooms\n"
+            "       tcpchat connect [OPTIONS]            talk in a room\n"
             "       tcpchat send [OPTIONS] [TEXT...]     say something and leave\n"
             "Each has its own --help.");
   if (const auto early = parse_command_line(app, argc, argv)) return *early;

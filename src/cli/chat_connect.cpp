@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <CLI/App.hpp>
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -9,10 +11,12 @@
 #include <variant>
 
 #include "cli/chat_connect_plain.hpp"
+#include "cli/chat_options.hpp"
 #include "cli/chat_program.hpp"
 #include "cli/chat_view.hpp"
 #include "cli/input_lines.hpp"
 #include "cli/terminal.hpp"
+#include "cli/usage.hpp"
 #include "tcptools/chat/names.hpp"
 #include "tcptools/chat/plain_protocol.hpp"
 
@@ -163,23 +167,27 @@ void connect_program::show(std::string_view lines) {
 
 }  // namespace
 
-void add_chat_connect_options(CLI::App& app, chat_connect_options& options) {
-  chat::client_settings& client = options.common.client;
-  add_chat_options(app, options.common);
+int run_chat_connect(int argc, char** argv) {
+  chat_options options;
+  options.program = "tcpchat connect";
+  chat::client_settings& client = options.client;
   client.session.room = chat::default_room;
+  bool is_plain = false;
+  CLI::App app{"Talks in a room: at a terminal, or lines in and lines out.", options.program};
+  set_usage(app, "Usage: tcpchat connect [OPTIONS]");
+  app.footer(std::string{chat_exit_code_help});
+  add_chat_options(app, options);
   add_room_option(app, client.session.room, "Be in this room");
   add_since_option(app, client.session.since, "Begin with what was said after this");
-  add_retry_option(app, options.common);
-  app.add_flag("--plain", options.plain, "For servers that know no protocol: lines out, text in");
-}
+  add_retry_option(app, options);
+  app.add_flag("--plain", is_plain, "For servers that know no protocol: lines out, text in");
+  if (const auto early = parse_command_line(app, argc, argv)) return *early;
 
-int run_chat_connect(chat_connect_options& options) {
+  if (is_plain) return run_chat_connect_plain(options);
   const bool is_interactive = is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO);
-  if (options.plain) return run_chat_connect_plain(options.common);
-  chat::client_settings& client = options.common.client;
   if (is_interactive) client.resume_for = std::max<std::chrono::milliseconds>(client.resume_for, patience_on_terminal);
   client.session.presence = is_interactive;
-  return connect_program{options.common}.run();
+  return connect_program{options}.run();
 }
 
 }  // namespace tcptools::cli
