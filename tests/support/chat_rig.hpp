@@ -51,8 +51,8 @@ struct scripted_address {
 
 class scripted_member final : private scripted_address, public chat::member {
  public:
-  scripted_member(chat::memory_use& use, std::string peer, std::string address)
-      : scripted_address{std::move(peer), std::move(address)}, member{use, peer_text, address_text} {}
+  scripted_member(chat::memory_use& use, std::string its_peer, std::string its_address)
+      : scripted_address{std::move(its_peer), std::move(its_address)}, member{use, peer_text, address_text} {}
 
   void wake() override { ++wakes; }
   void abort() override { is_aborted = true; }
