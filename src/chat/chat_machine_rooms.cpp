@@ -197,8 +197,9 @@ void chat_machine::on_committed(const result<void>& how, moment now) {
 
 void chat_machine::say_as_operator(const std::string& name, std::string_view text, moment now) {
   const std::string safe = safe_text(text);
+  if (safe.empty()) return;
   room* const into = find_or_make_room(name);
-  if (safe.empty() || into == nullptr) return;
+  if (into == nullptr) return;
   post(*into, {name, 0, now.wall, std::string{operator_name}, safe, {}}, {}, nullptr, now);
 }
 
