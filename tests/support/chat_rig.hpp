@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -101,8 +102,10 @@ class chat_rig {
   }
 
   void say(scripted_member& who, const json& line) { machine.on_bytes(who, line.dump() + "\n", now); }
-  void say(scripted_member& who, std::string_view bytes) { machine.on_bytes(who, bytes, now); }
-  void say(scripted_member& who, const char* bytes) { say(who, std::string_view{bytes}); }
+  template <std::convertible_to<std::string_view> Bytes>
+  void say(scripted_member& who, const Bytes& bytes) {
+    machine.on_bytes(who, bytes, now);
+  }
 
   // What a session is sent, as text; as JSON, a line each.
   std::string text(scripted_member& who) {
