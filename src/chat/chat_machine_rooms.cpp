@@ -91,12 +91,14 @@ void chat_machine::leave(member& who, moment now) {
   room& from = *who.where;
   who.out.unfollow();
   from.remove(who);
+  who.nick_before.clear();
   if (who.presence && !who.is_guest()) note_left(from, who.nick, now);
   drop_if_empty(from);
 }
 
 void chat_machine::post(room& into, stored_message message, const std::string& tag, member* sender, moment now) {
   if (!message.key.empty()) {
+    (void)keys_.expire(now.wall);
     if (const auto id = keys_.find(message.room, message.key)) return acknowledge(sender, into, *id, true, tag);
   }
   if (!settings_.is_stored) {
