@@ -19,10 +19,13 @@ constexpr char tls_first_octet = 0x16;
 constexpr std::string_view http_answer =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis is a tcpchat server.\n";
 
+// They are looked at again with every byte that comes.
+constexpr std::size_t blanks_before_greeting = 64;
+
 // A JSON object may begin here.
 bool may_be_greeting(std::string_view text) noexcept {
-  const std::size_t first = text.find_first_not_of(" \t\r");
-  return first == std::string_view::npos || text[first] == '{';
+  const std::size_t first = text.substr(0, blanks_before_greeting).find_first_not_of(" \t\r");
+  return first == std::string_view::npos ? text.size() < blanks_before_greeting : text[first] == '{';
 }
 
 }  // namespace
@@ -234,8 +237,10 @@ void chat_machine::end_at_once(member& who, code why, std::string_view text, mom
   say(who, events::bye{why, std::string{text}});
 }
 
+// Words of another language, for somebody who speaks none of ours.
 void chat_machine::end_with(member& who, std::string_view last_words, std::string_view why, moment now) {
   retire(who, code::bad_request, why, now);
+  who.out.drop();
   who.out.say(last_words);
   note_news(who);
 }

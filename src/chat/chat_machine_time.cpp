@@ -6,6 +6,15 @@
 #include "tcptools/chat/plain_protocol.hpp"
 
 namespace tcptools::chat {
+namespace {
+
+// There is nothing in it but that the reader came, or has another name.
+bool is_about(const events::presence& told, const member& reader) noexcept {
+  if (told.more > 0 || told.joined.size() != 1 || told.joined.front() != reader.nick) return false;
+  return told.left.empty() || (told.left.size() == 1 && told.left.front() == reader.nick_before);
+}
+
+}  // namespace
 
 chat_machine::clock::time_point chat_machine::due_for(const member& who) const {
   if (who.closing_since) return *who.closing_since + limits::goodbye_wait;
@@ -102,7 +111,7 @@ void chat_machine::tell_presence(room& where, moment now) {
   append_plain(plain, told, {});
   for (member* const one : where.members) {
     const bool lags = one->backlog() > limits::unread_answers / 4;
-    if (!one->presence || lags) continue;
+    if (!one->presence || lags || is_about(told, *one)) continue;
     one->out.say(one->speaks == language::plain ? plain : structured);
     note_news(*one);
   }

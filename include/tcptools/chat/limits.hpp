@@ -39,6 +39,7 @@ inline constexpr std::size_t unread_answers = 256U << 10U;  // bytes; beyond it 
 inline constexpr std::size_t own_messages_waiting = 1024;   // of a plain session, in what it has not read
 inline constexpr std::size_t input_chunk = 64U << 10U;      // bytes read at once
 inline constexpr std::size_t names_shown = 8;               // in one line about who came and went
+inline constexpr std::size_t names_gathered = 256;          // for it; beyond that they are only counted
 
 // What a server keeps.
 inline constexpr std::size_t rooms = 1024;
