@@ -54,7 +54,7 @@ CLI::App* add_fanout(CLI::App& app, fanout_options& options, CLI::Option*& windo
   fanout->add_option("--receivers", options.receivers)->required()->check(CLI::Range(1, 1'000'000));
   fanout->add_option("--messages", options.messages)->required()->check(CLI::Range(1, 1'000'000'000));
   options.size = 128;
-  add_parsed(*fanout, "--size", options.size, parse_size, "Of each message's text; 32 to 16k [128]");
+  add_parsed(*fanout, "--size", options.size, parse_size, "Of each message's text; 33 to 16k [128]");
   fanout->add_option("--rate", options.rate, "Messages a second, at fixed times; 0: as many as possible")
       ->check(CLI::Range(0.0, 1e7))
       ->capture_default_str();
@@ -93,8 +93,8 @@ int run(int argc, char** argv) {
     std::cout << run_idle(server, idle) << '\n';
     return 0;
   }
-  if (fanout.size < stamp_size || fanout.size > 16'384) {
-    std::cerr << "chat_load: --size: 32 to 16k\n";
+  if (fanout.size < least_size || fanout.size > 16'384) {
+    std::cerr << "chat_load: --size: 33 to 16k\n";
     return 2;
   }
   if (window->count() == 0) fanout.window = default_window(fanout);

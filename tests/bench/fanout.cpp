@@ -68,6 +68,7 @@ std::vector<std::unique_ptr<receiving>> deal(std::vector<session> sessions, std:
   std::vector<std::vector<session>> hands(count);
   for (std::size_t i = 0; i < sessions.size(); ++i) hands[i % count].push_back(std::move(sessions[i]));
   std::vector<std::unique_ptr<receiving>> dealt;
+  dealt.reserve(count);
   for (auto& hand : hands) {
     dealt.push_back(std::make_unique<receiving>(std::move(hand), language, texts, messages));
   }
@@ -79,6 +80,7 @@ void run_threads(sender& sending, std::vector<std::unique_ptr<receiving>>& recei
   std::jthread sends{[&] { sending.run(); }};
   {
     std::vector<std::jthread> receive;
+    receive.reserve(receivers.size());
     for (std::size_t i = 0; i < receivers.size(); ++i) {
       receive.emplace_back([&, i] { receivers[i]->run(bounds, i, patience); });
     }

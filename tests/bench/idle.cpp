@@ -46,7 +46,7 @@ std::vector<session> open_all(const server_options& server, std::size_t count, c
 
 ordered_json run_idle(const server_options& server, const idle_options& options) {
   allow_sessions(options.sessions);
-  const payload texts{stamp_size, std::random_device{}()};
+  const payload texts{least_size, std::random_device{}()};
   const dialect language = speak(server.language, texts);
   const auto server_usage = [&] {
     return server.process != 0 ? std::optional{usage_of(server.process)} : std::nullopt;

@@ -43,7 +43,7 @@ class histogram {
   static constexpr unsigned bits = 7;
 
   [[nodiscard]] static std::size_t bucket(std::uint64_t value) noexcept {
-    const unsigned width = static_cast<unsigned>(std::bit_width(value));
+    const auto width = static_cast<unsigned>(std::bit_width(value));
     const unsigned shift = width > bits + 1 ? width - (bits + 1) : 0;
     return (std::size_t{shift} << bits) + (value >> shift);
   }
@@ -85,7 +85,8 @@ class sequence_tally {
       return true;
     }
     auto gap = missing_.upper_bound(sequence);
-    if (gap == missing_.begin() || (--gap)->second <= sequence) {
+    if (gap != missing_.begin()) --gap;
+    if (gap == missing_.end() || sequence < gap->first || sequence >= gap->second) {
       ++duplicated_;
       return false;
     }

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,7 +25,8 @@ struct stamp {
 };
 
 inline constexpr std::size_t mark_size = 8;
-inline constexpr std::size_t stamp_size = mark_size + 8 + 16;
+// The least a text has: mark, number, time, and one character that shows that it is complete.
+inline constexpr std::size_t least_size = mark_size + 8 + 16 + 1;
 // The number of what is sent before a run to learn whether all are there.
 inline constexpr std::uint32_t probe_sequence = 0xffff'ffff;
 
@@ -48,10 +48,10 @@ inline void put_letters(char* out, std::uint32_t value) noexcept {
 // The texts of one run.
 class payload {
  public:
-  // Precondition: size >= stamp_size. `run` tells this run's texts from those of others.
+  // Precondition: size >= least_size. `run` tells this run's texts from those of others.
   payload(std::size_t size, std::uint32_t run) : text_(size, 'x') {
     put_letters(text_.data(), run);
-    if (size > stamp_size) text_.back() = 'z';
+    text_.back() = 'z';
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return text_.size(); }
@@ -70,13 +70,13 @@ class payload {
     put_letters(text + mark_size + 16, static_cast<std::uint32_t>(which.due >> 32));
   }
 
-  // Precondition: size() characters at `text`. None if it is not a text of this run, or its end is missing.
-  [[nodiscard]] std::optional<stamp> read(const char* text) const noexcept {
-    if (std::memcmp(text, text_.data(), mark_size) != 0) return std::nullopt;
-    if (size() > stamp_size && text[size() - 1] != 'z') return std::nullopt;
-    const nanoseconds low = take_letters(text + mark_size + 8);
-    const nanoseconds high = take_letters(text + mark_size + 16);
-    return stamp{take_letters(text + mark_size), low | (high << 32)};
+  // None if it is not a whole text of this run.
+  [[nodiscard]] std::optional<stamp> read(std::string_view text) const noexcept {
+    if (text.size() != size() || !text.starts_with(mark()) || text.back() != text_.back()) return std::nullopt;
+    const char* numbers = text.substr(mark_size).data();
+    const nanoseconds low = take_letters(numbers + 8);
+    const nanoseconds high = take_letters(numbers + 16);
+    return stamp{take_letters(numbers), low | (high << 32)};
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -54,7 +55,7 @@ void allow_sessions(std::size_t sessions) {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur >= needed) return;
   limit.rlim_cur = needed;
-  if (limit.rlim_max < needed) limit.rlim_max = needed;
+  limit.rlim_max = std::max(limit.rlim_max, needed);
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
     throw std::runtime_error{"needs " + std::to_string(needed) +
                              " open files, which is more than the limit (ulimit -Hn)"};

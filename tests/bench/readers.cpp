@@ -36,7 +36,7 @@ readers::readers(std::vector<session> sessions, const dialect& language, const p
 
 bool readers::poll(int timeout_ms, listener& to) {
   if (!looked_at_rests_) look_at_rests(to);
-  std::array<epoll_event, 512> events;
+  std::array<epoll_event, 512> events{};
   const int ready = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
   for (int i = 0; i < ready; ++i) read(events[static_cast<std::size_t>(i)].data.u64, to);
   return ready > 0;
@@ -56,7 +56,7 @@ void readers::read(std::size_t which, listener& to) {
   // What is left of the last time, at most one unfinished message or line, goes in front.
   const std::size_t left = from.rest.size();
   if (buffer_.size() < left + read_size) buffer_.resize(left + read_size);
-  std::copy(from.rest.begin(), from.rest.end(), buffer_.begin());
+  std::ranges::copy(from.rest, buffer_.begin());
 
   const auto size = ::recv(from.fd.get(), buffer_.data() + left, read_size, 0);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;

@@ -49,7 +49,7 @@ std::size_t scanner::take_counted(std::string_view rest) {
   const std::size_t size = head.size() + texts_.size() + language_.tail.size();
   if (rest.size() < size) return 0;
   const std::string_view line = rest.substr(head.size(), texts_.size());
-  if (const auto message = texts_.read(line.data())) {
+  if (const auto message = texts_.read(line)) {
     found_.messages.push_back(*message);
   } else {
     read_other(line);
@@ -81,7 +81,7 @@ void scanner::read_line(std::string_view line) {
   const std::string_view tail = text.substr(std::min(texts_.size(), text.size()));
   const bool complete =
       text.size() >= texts_.size() && (language_.tail.empty() ? tail.empty() : tail.starts_with(language_.tail));
-  const auto message = complete ? texts_.read(text.data()) : std::nullopt;
+  const auto message = complete ? texts_.read(text.substr(0, texts_.size())) : std::nullopt;
   if (message) {
     found_.messages.push_back(*message);
   } else {

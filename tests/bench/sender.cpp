@@ -27,7 +27,8 @@ sender::sender(session with, const dialect& language, const payload& texts, std:
       frame_{language.before + texts.text({}) + language.after},
       messages_{messages},
       rate_{rate},
-      bounds_{bounds} {}
+      bounds_{bounds},
+      incoming_(write_size) {}
 
 nanoseconds sender::due(std::uint32_t message) const noexcept {
   return started_ + static_cast<nanoseconds>(static_cast<double>(message) / rate_ * 1e9);
@@ -71,14 +72,13 @@ void sender::write() {
 
 // Everything that the server says to the sender is read, so that it never waits for that.
 void sender::read() {
-  std::array<char, write_size> buffer;
-  const auto size = ::recv(with_.fd.get(), buffer.data(), buffer.size(), 0);
+  const auto size = ::recv(with_.fd.get(), incoming_.data(), incoming_.size(), 0);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size <= 0) {
     failure_ = size < 0 ? os_text(errno) : "the server closed the sender's session, last: " + with_.rest;
     return;
   }
-  with_.rest.append(buffer.data(), static_cast<std::size_t>(size));
+  with_.rest.append(incoming_.data(), static_cast<std::size_t>(size));
   answer();
 }
 

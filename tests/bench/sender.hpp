@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "flow.hpp"
 #include "readers.hpp"
@@ -50,6 +51,7 @@ class sender {
   std::uint32_t made_ = 0;
   std::string outgoing_;
   std::size_t written_ = 0;  // of outgoing_
+  std::vector<char> incoming_;
   std::string failure_;
 };
 

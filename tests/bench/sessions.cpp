@@ -119,7 +119,7 @@ void opening::give_up() const {
 
 // False if nothing happened.
 bool opening::wait(int timeout_ms) {
-  std::array<epoll_event, 256> events;
+  std::array<epoll_event, 256> events{};
   const int ready = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
   if (ready < 0 && errno != EINTR) fail("epoll_wait");
   for (int i = 0; i < ready; ++i) advance(events[static_cast<std::size_t>(i)].data.u64);
@@ -158,7 +158,7 @@ void opening::become_connected(std::size_t which) {
 
 void opening::read_welcome(std::size_t which) {
   session& opened = sessions_[which];
-  std::array<char, 16'384> buffer;
+  std::array<char, 16'384> buffer{};
   const auto size = ::recv(opened.fd.get(), buffer.data(), buffer.size(), 0);
   if (size < 0 && errno == EAGAIN) return;
   if (size < 0) fail("recv");
