@@ -121,11 +121,12 @@ void chat_machine::process(member& who, moment now) {
       if (who.speaks == language::undecided) break;
       continue;
     }
-    if (!who.in.has_line()) break;
-    if (!who.flood.may_go_on(settings_.flood, now.at)) {
+    const bool may_go_on = who.flood.may_go_on(settings_.flood, now.at);
+    if (!may_go_on && who.in.has_line()) {
       who.throttled_until = who.flood.when(settings_.flood, now.at);
       break;
     }
+    // Asked to the end, the splitter gives its memory back.
     const std::optional<std::string_view> line = who.in.next_line();
     if (!line) break;
     who.flood.take(settings_.flood, line->size(), now.at);
@@ -267,6 +268,7 @@ void chat_machine::abort_all() {
 }
 
 void chat_machine::take_news(std::vector<member*>& into, moment now) {
+  if (use_.bytes > settings_.max_memory) enforce_memory(now);
   for (room* const one : room_news_) {
     one->has_news = false;
     for (std::size_t at = 0; at < one->members.size();) {
@@ -289,7 +291,6 @@ void chat_machine::take_news(std::vector<member*>& into, moment now) {
     into.push_back(one);
   }
   news_.clear();
-  if (use_.bytes > settings_.max_memory) enforce_memory(now);
 }
 
 void chat_machine::enforce_memory(moment now) {
