@@ -40,6 +40,7 @@ void chat_machine::restore(const history_contents& contents, moment now) {
     for (const stored_message& one : stored.messages) made->log.append(one.time, one.from, one.text);
     made->is_stored = true;
     made->pruned_to = first;
+    made->prunes_to = first;
     rooms_.emplace(stored.name, std::move(made));
   }
   for (const stored_key& one : contents.keys) keys_.add(one.room, one.key, one.id, one.time);
@@ -126,6 +127,7 @@ void chat_machine::process(member& who, moment now) {
       who.throttled_until = who.flood.when(settings_.flood, now.at);
       break;
     }
+    if (must_wait_for_commit(who)) break;
     const std::optional<std::string_view> line = who.in.next_line();
     if (!line) break;
     who.flood.take(settings_.flood, line->size(), now.at);
@@ -133,7 +135,7 @@ void chat_machine::process(member& who, moment now) {
   }
   if (who.is_closing()) return;
   if (who.in.overflowed()) return end(who, code::too_long, "a line is too long", now);
-  if (who.is_at_end && !who.in.has_line() && !is_held_up(who)) finish_input(who, now);
+  if (who.is_at_end && !who.in.has_line() && !is_held_up(who) && !must_wait_for_commit(who)) finish_input(who, now);
   if (who.is_closing()) return;
   who.input.set(who.in.held().size());
   arm(who);

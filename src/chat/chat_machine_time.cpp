@@ -78,7 +78,8 @@ void chat_machine::look_at(member& who, moment now) {
   }
   if (who.speaks == language::plain) {
     const bool is_quiet = !who.in.has_line() && now.at >= who.heard + limits::quiet_gap;
-    if (is_quiet && !is_held_up(who) && who.flood.may_go_on(settings_.flood, now.at)) {
+    const bool may_speak = !is_held_up(who) && who.flood.may_go_on(settings_.flood, now.at);
+    if (is_quiet && may_speak && !must_wait_for_commit(who)) {
       if (const auto text = who.in.take_unterminated()) {
         const std::string line{*text};
         who.flood.take(settings_.flood, line.size(), now.at);
