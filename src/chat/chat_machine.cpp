@@ -23,7 +23,7 @@ constexpr std::string_view http_answer =
 constexpr std::size_t blanks_before_greeting = 64;
 
 // A JSON object may begin here.
-bool may_be_greeting(std::string_view text) noexcept {
+bool begins_as_greeting(std::string_view text) noexcept {
   const std::size_t first = text.substr(0, blanks_before_greeting).find_first_not_of(" \t\r");
   return first == std::string_view::npos ? text.size() < blanks_before_greeting : text[first] == '{';
 }
@@ -131,6 +131,8 @@ void chat_machine::process(member& who, moment now) {
     const std::optional<std::string_view> line = who.in.next_line();
     if (!line) break;
     who.flood.take(settings_.flood, line->size(), now.at);
+    who.heard = now.at;  // it may have had to wait
+    who.is_pinged = false;
     handle_line(who, *line, now);
   }
   if (who.is_closing()) return;
@@ -165,13 +167,17 @@ void chat_machine::decide(member& who, moment now) {
   const std::string_view held = who.in.held();
   if (held.empty()) return;
   if (held.front() == tls_first_octet) return end_with(who, tls_alert, "it speaks TLS", now);
-  if (!may_be_greeting(held) || who.in.overflowed()) return greet_plain(who, now);
+  if (!begins_as_greeting(held) || who.in.overflowed()) return greet_plain(who, now);
   const std::optional<std::string_view> line = who.in.next_line();
   if (!line) return;
   const std::string first{*line};
   if (try_greeting(who, first, now)) return;
   greet_plain(who, now);
   if (!who.is_closing()) handle_line(who, first, now);
+}
+
+bool chat_machine::may_be_greeting(const member& who) const noexcept {
+  return who.is_first_line && begins_as_greeting(who.in.held());
 }
 
 void chat_machine::greet_plain(member& who, moment now) {
@@ -189,7 +195,10 @@ void chat_machine::greet_plain(member& who, moment now) {
 bool chat_machine::try_greeting(member& who, std::string_view line, moment now) {
   const auto greeting = parse_hello(line);
   if (!greeting) return false;
-  if (who.where != nullptr) leave(who, now);
+  if (who.where != nullptr) {
+    leave(who, now);
+    who.out.drop();  // it is in the other language
+  }
   who.speaks = language::structured;
   who.is_first_line = false;
   who.in.become(framing::structured);
@@ -216,7 +225,7 @@ void chat_machine::handle_line(member& who, std::string_view line, moment now) {
   }
   if (std::exchange(who.is_first_line, false)) {
     if (is_http_request(line)) return end_with(who, http_answer, "it speaks HTTP", now);
-    if (may_be_greeting(line) && try_greeting(who, line, now)) return;
+    if (begins_as_greeting(line) && try_greeting(who, line, now)) return;
   }
   if (line.empty()) return;
   const auto parsed = parse_plain(line);

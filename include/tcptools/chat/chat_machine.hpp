@@ -149,6 +149,8 @@ class chat_machine {
   void greet_plain(member& who, moment now);
   [[nodiscard]] bool try_greeting(member& who, std::string_view line, moment now);
   void finish_input(member& who, moment now);
+  // What it holds is the beginning of a first line that may yet be a greeting.
+  [[nodiscard]] bool may_be_greeting(const member& who) const noexcept;
   [[nodiscard]] bool is_held_up(const member& who) const noexcept;
   // Too much waits for the disk: it goes on after the next commit.
   [[nodiscard]] bool must_wait_for_commit(member& who);
@@ -161,6 +163,7 @@ class chat_machine {
   // Time: chat_machine_time.cpp
   void arm(member& who);
   [[nodiscard]] clock::time_point due_for(const member& who) const;
+  [[nodiscard]] clock::time_point unterminated_due(const member& who) const;
   void look_at(member& who, moment now);
   void tell_presence(room& where, moment now);
 
