@@ -30,7 +30,7 @@ bool begins_as_greeting(std::string_view text) noexcept {
 
 }  // namespace
 
-chat_machine::chat_machine(memory_use& use, chat_settings settings, chat_observer& observer, random_source random)
+chat_machine::chat_machine(memory_use& use, chat_settings settings, server_observer& observer, random_source random)
     : use_{use}, settings_{std::move(settings)}, observer_{observer}, random_{std::move(random)}, keys_{limits::keys} {}
 
 void chat_machine::restore(const history_contents& contents, moment now) {
@@ -122,12 +122,14 @@ void chat_machine::process(member& who, moment now) {
       if (who.speaks == language::undecided) break;
       continue;
     }
-    if (!who.in.has_line()) break;
-    if (!who.flood.may_go_on(settings_.flood, now.at)) {
-      who.throttled_until = who.flood.when(settings_.flood, now.at);
-      break;
+    if (who.in.has_line()) {
+      if (!who.flood.may_go_on(settings_.flood, now.at)) {
+        who.throttled_until = who.flood.when(settings_.flood, now.at);
+        break;
+      }
+      if (must_wait_for_commit(who)) break;
     }
-    if (must_wait_for_commit(who)) break;
+    // Asked to the end, the splitter gives its memory back.
     const std::optional<std::string_view> line = who.in.next_line();
     if (!line) break;
     who.flood.take(settings_.flood, line->size(), now.at);
@@ -278,6 +280,7 @@ void chat_machine::abort_all() {
 }
 
 void chat_machine::take_news(std::vector<member*>& into, moment now) {
+  if (use_.bytes > settings_.max_memory) enforce_memory(now);
   for (room* const one : room_news_) {
     one->has_news = false;
     for (std::size_t at = 0; at < one->members.size();) {
@@ -300,7 +303,6 @@ void chat_machine::take_news(std::vector<member*>& into, moment now) {
     into.push_back(one);
   }
   news_.clear();
-  if (use_.bytes > settings_.max_memory) enforce_memory(now);
 }
 
 void chat_machine::enforce_memory(moment now) {

@@ -29,6 +29,7 @@ chat_machine::clock::time_point chat_machine::due_for(const member& who) const {
     soonest = unterminated_due(who);
   }
   if (who.in.has_line() && !is_held_up(who)) soonest = std::min(soonest, who.throttled_until);
+  if (who.is_at_end) soonest = std::min(soonest, who.heard + limits::silence);
   return soonest;
 }
 
@@ -80,6 +81,8 @@ void chat_machine::look_at(member& who, moment now) {
     return;
   }
   if (who.half_closed_since) return end(who, code::quit, "", now);
+  const bool is_stuck = who.is_at_end && now.at >= who.heard + limits::silence;
+  if (is_stuck) return end_at_once(who, code::timed_out, "you have not read what there is for you", now);
   if (who.speaks == language::undecided) {
     greet_plain(who, now);
     process(who, now);

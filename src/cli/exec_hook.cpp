@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "tcptools/base/error.hpp"
+#include "tcptools/base/result.hpp"
+#include "tcptools/base/unique_fd.hpp"
 
 namespace tcptools::cli {
 namespace {
@@ -22,9 +24,14 @@ constexpr std::size_t most_waiting = 256;
 // is standard error, since ours carries data.
 class spawn_setup {
  public:
-  spawn_setup() {
+  // `input`: -1 for /dev/null.
+  explicit spawn_setup(int input) {
     posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (input < 0) {
+      posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    } else {
+      posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO);
+    }
     posix_spawn_file_actions_adddup2(&actions_, STDERR_FILENO, STDOUT_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
     posix_spawnattr_init(&attributes_);
@@ -50,19 +57,6 @@ class spawn_setup {
   posix_spawnattr_t attributes_{};
 };
 
-std::vector<std::string> environment_for(const exec_call& call) {
-  std::vector<std::string> all;
-  for (char** one = environ; *one != nullptr; ++one) {
-    if (!std::string_view{*one}.starts_with("TCPSEND_")) all.emplace_back(*one);
-  }
-  all.push_back("TCPSEND_PATH=" + call.path);
-  all.push_back("TCPSEND_NAME=" + call.name);
-  all.push_back("TCPSEND_SIZE=" + std::to_string(call.size));
-  all.push_back("TCPSEND_DIGEST=" + call.digest);
-  all.push_back("TCPSEND_PEER=" + call.peer);
-  return all;
-}
-
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> all;
   all.reserve(texts.size() + 1);
@@ -71,7 +65,30 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return all;
 }
 
+// In memory, and not a pipe: nobody need feed it, however much of it the program reads.
+result<unique_fd> file_with(std::string_view content) {
+  unique_fd file{::memfd_create("input", MFD_CLOEXEC)};
+  if (!file) return error{errc::storage_failed, os_text(errno)};
+  for (std::string_view left = content; !left.empty();) {
+    const ssize_t written = ::write(file.get(), left.data(), left.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return error{errc::storage_failed, os_text(errno)};
+    left.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) return error{errc::storage_failed, os_text(errno)};
+  return file;
+}
+
 }  // namespace
+
+std::vector<std::string> exec_hook::environment_for(const exec_call& call) const {
+  std::vector<std::string> all;
+  for (char** one = environ; *one != nullptr; ++one) {
+    if (!std::string_view{*one}.starts_with(prefix_)) all.emplace_back(*one);
+  }
+  for (const auto& [name, value] : call.environment) all.push_back(prefix_ + name + "=" + value);
+  return all;
+}
 
 void exec_hook::child::started(pid_t id) {
   const std::scoped_lock lock{mutex_};
@@ -99,8 +116,15 @@ void exec_hook::child::kill() {
 
 // Blocks until the program has ended. Empty if it exited with 0.
 std::string exec_hook::run_program(const exec_call& call) {
-  const spawn_setup setup;
-  std::vector<std::string> arguments{command_, call.path};
+  unique_fd input;
+  if (call.input) {
+    result<unique_fd> file = file_with(*call.input);
+    if (!file) return "could not be given its input: " + file.error().text();
+    input = std::move(*file);
+  }
+  const spawn_setup setup{input.get()};
+  std::vector<std::string> arguments{command_};
+  arguments.insert(arguments.end(), call.arguments.begin(), call.arguments.end());
   std::vector<std::string> environment = environment_for(call);
   pid_t id = 0;
   const int failed = posix_spawnp(&id, command_.c_str(), setup.actions(), setup.attributes(),
@@ -113,8 +137,13 @@ std::string exec_hook::run_program(const exec_call& call) {
   return {};
 }
 
-exec_hook::exec_hook(const net::any_executor& executor, net::task_group& tasks, std::string command, complaint complain)
-    : tasks_{tasks}, command_{std::move(command)}, complain_{std::move(complain)}, room_{executor} {}
+exec_hook::exec_hook(const net::any_executor& executor, net::task_group& tasks, std::string command, std::string prefix,
+                     complaint complain)
+    : tasks_{tasks},
+      command_{std::move(command)},
+      prefix_{std::move(prefix)},
+      complain_{std::move(complain)},
+      room_{executor} {}
 
 void exec_hook::push(exec_call call) {
   if (command_.empty() || stopped_) return;
@@ -126,6 +155,11 @@ bool exec_hook::is_full() const noexcept { return waiting_.size() >= most_waitin
 
 net::awaitable<void> exec_hook::wait_for_room() {
   while (is_full()) co_await room_.wait();
+}
+
+net::awaitable<bool> exec_hook::wait_until_idle(net::event::clock::time_point until) {
+  while (running_ && net::event::clock::now() < until) (void)co_await room_.wait_until(until);
+  co_return !running_;
 }
 
 void exec_hook::stop() {
@@ -145,6 +179,7 @@ net::awaitable<void> exec_hook::run_all() {
     if (!how.empty()) complain_(call, how);
   }
   running_ = false;
+  room_.notify_all();
 }
 
 }  // namespace tcptools::cli

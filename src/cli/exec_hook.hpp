@@ -1,13 +1,15 @@
-// Runs the user's program after each delivered file: one at a time, in the order of delivery, never through a shell.
+// Runs the user's program for each delivered file or message: one at a time, in order, never through a shell.
 #pragma once
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
@@ -16,13 +18,11 @@
 
 namespace tcptools::cli {
 
-// What the program is told: argv[1] is `path`, all of it is in the environment (TCPSEND_PATH, TCPSEND_NAME, ...).
 struct exec_call {
-  std::string path;  // absolute, on this machine
-  std::string name;  // relative to the receiver's directory
-  std::uint64_t size = 0;
-  std::string digest;
-  std::string peer;
+  std::string name;                                              // in complaints
+  std::vector<std::string> arguments;                            // argv[1] and so on
+  std::vector<std::pair<std::string, std::string>> environment;  // names without the hook's prefix
+  std::optional<std::string> input;                              // what standard input has; otherwise /dev/null
 };
 
 class exec_hook {
@@ -30,13 +30,17 @@ class exec_hook {
   // How a program that could not be started, or did not exit with 0, is told: "exited with 3", "killed by signal 9".
   using complaint = std::function<void(const exec_call&, const std::string& how)>;
 
-  // An empty command: there is no hook. Starts work in `tasks`, which outlives the hook.
-  exec_hook(const net::any_executor& executor, net::task_group& tasks, std::string command, complaint complain);
+  // An empty command: there is no hook. Only what the hook says begins with `prefix` in the program's environment.
+  // Starts work in `tasks`, which outlives the hook.
+  exec_hook(const net::any_executor& executor, net::task_group& tasks, std::string command, std::string prefix,
+            complaint complain);
 
   // Queues a call. Whoever delivers more should wait for room first.
   void push(exec_call call);
   [[nodiscard]] bool is_full() const noexcept;
   net::awaitable<void> wait_for_room();
+  // Until no call waits or runs; false if the time came first.
+  net::awaitable<bool> wait_until_idle(net::event::clock::time_point until);
   // Calls that have not begun are dropped, and the program that runs is killed.
   void stop();
 
@@ -57,9 +61,11 @@ class exec_hook {
 
   net::awaitable<void> run_all();
   [[nodiscard]] std::string run_program(const exec_call& call);
+  [[nodiscard]] std::vector<std::string> environment_for(const exec_call& call) const;
 
   net::task_group& tasks_;
   std::string command_;
+  std::string prefix_;
   complaint complain_;
   child child_;
   net::worker_pool thread_{1};

@@ -1,15 +1,13 @@
 #include "cli/pipe_lines.hpp"
 
-#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <asio/error.hpp>
 #include <asio/post.hpp>
 #include <cerrno>
 #include <chrono>
-#include <system_error>
 #include <utility>
 
 #include "cli/terminal.hpp"
@@ -23,14 +21,13 @@ constexpr std::chrono::milliseconds background_pause{300};
 }  // namespace
 
 pipe_lines::pipe_lines(const net::any_executor& executor, int descriptor, std::unique_ptr<text_output> output)
-    : descriptor_{executor}, output_{std::move(output)}, stopping_{executor}, is_terminal_{is_terminal(descriptor)} {
-  // A copy, since Asio closes what it is given. It sets no mode for waiting alone.
-  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-  std::error_code failure;
-  if (copy >= 0) descriptor_.assign(copy, failure);
-  if (copy >= 0 && !failure) return;
-  over_ = error{errc::source_unreadable, "standard input: " + (failure ? failure.message() : os_text(errno))};
-  if (copy >= 0) ::close(copy);
+    : executor_{executor},
+      descriptor_{descriptor},
+      readable_{executor, descriptor, readiness::kind::input},
+      output_{std::move(output)},
+      stopping_{executor},
+      is_terminal_{is_terminal(descriptor)} {
+  if (readable_.error_number() != 0 && readable_.error_number() != EPERM) fail(readable_.error_number());
 }
 
 net::awaitable<result<input_line>> pipe_lines::next() {
@@ -51,40 +48,44 @@ result<void> pipe_lines::print(std::string_view line) {
 
 void pipe_lines::stop() {
   stopped_ = true;
-  std::error_code ignored;
-  descriptor_.cancel(ignored);
+  readable_.cancel();
   stopping_.notify_all();
 }
 
 net::awaitable<bool> pipe_lines::flush(net::event::clock::time_point until) { return output_->flush(until); }
 
 net::awaitable<void> pipe_lines::wait_until_readable() {
-  if (!can_be_waited_for_) {
-    co_await asio::post(descriptor_.get_executor(), asio::use_awaitable_t<net::any_executor>{});
+  if (readable_.error_number() != 0) {
+    co_await asio::post(executor_, asio::use_awaitable_t<net::any_executor>{});
     co_return;
   }
-  const auto [failure] = co_await descriptor_.async_wait(asio::posix::descriptor_base::wait_read, net::use_tuple);
-  // epoll(7) knows no files, and not /dev/null: they are always readable.
-  if (failure == asio::error::operation_not_supported) can_be_waited_for_ = false;
+  (void)co_await readable_.async_wait(net::use_tuple);
   // What is typed is meant for the shell then, and who reads it all the same is stopped.
-  while (is_terminal_ && !stopped_ && !in_foreground(descriptor_.native_handle())) {
+  while (is_terminal_ && !stopped_ && !in_foreground(descriptor_)) {
     (void)co_await stopping_.wait_until(net::event::clock::now() + background_pause);
   }
 }
 
 void pipe_lines::read_some() {
+  // Whoever was woken for another reason, or was not the only one to be woken, must not wait here.
+  pollfd ready{descriptor_, POLLIN, 0};
+  if (readable_.can_wait() && ::poll(&ready, 1, 0) == 0) return;
   waiting_.erase(0, begin_);
   searched_ -= begin_;
   begin_ = 0;
   std::array<char, chunk> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init): read(2) does
-  const ssize_t size = ::read(descriptor_.native_handle(), bytes.data(), bytes.size());
+  const ssize_t size = ::read(descriptor_, bytes.data(), bytes.size());
   if (size > 0) {
     waiting_.append(bytes.data(), static_cast<std::size_t>(size));
   } else if (size == 0) {
-    over_ = error{errc::end_of_stream};
+    over_ = error{errc::end_of_stream, "end of input"};
   } else if (errno != EINTR && errno != EAGAIN) {
-    over_ = error{errc::source_unreadable, "standard input: " + os_text(errno)};
+    fail(errno);
   }
+}
+
+void pipe_lines::fail(int error_number) {
+  over_ = error{errc::source_unreadable, "standard input: " + os_text(error_number)};
 }
 
 std::optional<input_line> pipe_lines::take_line() {

@@ -1,7 +1,6 @@
 // Lines from a pipe, a file or whatever else is not a terminal to edit on; the mode of the descriptors stays as it is.
 #pragma once
 
-#include <asio/posix/basic_stream_descriptor.hpp>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <string_view>
 
 #include "cli/input_lines.hpp"
+#include "cli/readiness.hpp"
 
 namespace tcptools::cli {
 
@@ -32,8 +32,11 @@ class pipe_lines final : public input_lines {
   [[nodiscard]] input_line take(std::size_t end);
   net::awaitable<void> wait_until_readable();
   void read_some();
+  void fail(int error_number);
 
-  asio::posix::basic_stream_descriptor<net::any_executor> descriptor_;
+  net::any_executor executor_;
+  int descriptor_;
+  readiness readable_;
   std::unique_ptr<text_output> output_;
   std::string waiting_;
   std::size_t begin_ = 0;     // of what nobody has got yet
@@ -41,7 +44,6 @@ class pipe_lines final : public input_lines {
   net::event stopping_;
   std::optional<error> over_;
   bool skipping_ = false;  // the rest of a line that was too long
-  bool can_be_waited_for_ = true;
   bool is_terminal_;
   bool stopped_ = false;
 };

@@ -30,7 +30,7 @@ serve_report::serve_report(const serve_options& options, const net::any_executor
     : options_{options},
       log_{options.log},
       directory_{std::filesystem::absolute(options.directory)},
-      hook_{executor, tasks, options.exec, [this](const exec_call& call, const std::string& how) {
+      hook_{executor, tasks, options.exec, "TCPSEND_", [this](const exec_call& call, const std::string& how) {
               log_.write(log_level::error, "exec failed",
                          {{"command", options_.exec}, {"path", call.name}, {"how", how}});
             }} {}
@@ -79,8 +79,17 @@ void serve_report::on_entry(const transfer::session_info& session, const transfe
 void serve_report::deliver(const transfer::session_info& session, const transfer::receive_outcome& entry) {
   const bool is_file = entry.item.kind == transfer::entry_kind::file || entry.item.kind == transfer::entry_kind::stream;
   if (!is_file || options_.exec.empty()) return;
-  hook_.push({directory_ / entry.outcome->path, entry.outcome->path, entry.size,
-              entry.root ? transfer::to_text(*entry.root) : "", session.peer});
+  const std::string& name = entry.outcome->path;
+  const std::string path = directory_ / name;
+  const std::string digest = entry.root ? transfer::to_text(*entry.root) : "";
+  hook_.push({name,
+              {path},
+              {{"PATH", path},
+               {"NAME", name},
+               {"SIZE", std::to_string(entry.size)},
+               {"DIGEST", digest},
+               {"PEER", session.peer}},
+              std::nullopt});
 }
 
 void serve_report::on_session_end(const transfer::session_info& session, const result<void>& how) {

@@ -23,7 +23,7 @@ using json = nlohmann::json;
 using namespace std::chrono_literals;
 
 // What the machine told its observer.
-class chat_log final : public chat::chat_observer {
+class chat_log final : public chat::server_observer {
  public:
   void on_open(const chat::member& who) override { note("open", who.peer); }
   void on_named(const chat::member& who) override { note("named", who.name()); }

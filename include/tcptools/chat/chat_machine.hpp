@@ -39,12 +39,12 @@ struct chat_settings {
 };
 
 // Called while the machine is at work: must not call it.
-class chat_observer {
+class server_observer {
  public:
-  chat_observer() = default;
-  chat_observer(const chat_observer&) = delete;
-  chat_observer& operator=(const chat_observer&) = delete;
-  virtual ~chat_observer() = default;
+  server_observer() = default;
+  server_observer(const server_observer&) = delete;
+  server_observer& operator=(const server_observer&) = delete;
+  virtual ~server_observer() = default;
 
   virtual void on_open(const member& who) = 0;
   // Its language is known, or its nickname has changed.
@@ -74,7 +74,7 @@ class chat_machine {
   };
 
   // `use` and `observer` outlive the machine.
-  chat_machine(memory_use& use, chat_settings settings, chat_observer& observer, random_source random);
+  chat_machine(memory_use& use, chat_settings settings, server_observer& observer, random_source random);
 
   // Before the first session: what the history store has.
   void restore(const history_contents& contents, moment now);
@@ -95,6 +95,7 @@ class chat_machine {
 
   // Those whose outlet has something new, each once. Also ends those who lag too far behind.
   void take_news(std::vector<member*>& into, moment now);
+  [[nodiscard]] bool has_news() const noexcept { return !news_.empty() || !room_news_.empty(); }
 
   [[nodiscard]] clock::time_point next_due() const;
   void on_time(moment now);
@@ -209,7 +210,7 @@ class chat_machine {
 
   memory_use& use_;
   chat_settings settings_;
-  chat_observer& observer_;
+  server_observer& observer_;
   random_source random_;
 
   std::uint64_t last_number_ = 0;

@@ -145,14 +145,14 @@ TEST_CASE("structured lines are never ended by silence") {
   CHECK(rig.one(alice)["type"] == "pong");
 }
 
-TEST_CASE("a session that says nothing is pinged after half a minute and gone after one and a half") {
+TEST_CASE("a session that says nothing is pinged after a minute and gone after two and a half") {
   chat_rig rig;
   scripted_member& alice = listener(rig);
-  rig.pass(29'999ms);
+  rig.pass(limits::ping_interval - 1ms);
   CHECK(rig.heard(alice).empty());
   rig.pass(1ms);
   CHECK(rig.one(alice) == json{{"type", "ping"}});
-  rig.pass(59'999ms);
+  rig.pass(limits::silence - limits::ping_interval - 1ms);
   CHECK(rig.heard(alice).empty());
   rig.pass(1ms);
   CHECK(rig.one(alice)["code"] == "timed_out");
@@ -163,7 +163,7 @@ TEST_CASE("any line keeps a session, and it is pinged again") {
   chat_rig rig;
   scripted_member& alice = listener(rig);
   for (int i = 0; i < 10; ++i) {
-    rig.pass(60s);
+    rig.pass(limits::silence - 1s);
     CHECK(rig.one(alice)["type"] == "ping");
     rig.say(alice, {{"type", "pong"}});
   }
@@ -175,7 +175,7 @@ TEST_CASE("who is timed out need not read what it was told before") {
   scripted_member& alice = listener(rig);
   scripted_member& bob = rig.greet({{"tcpchat", 1}, {"nick", "bob"}, {"room", "lobby"}, {"presence", false}});
   rig.say(bob, {{"type", "send"}, {"text", "hello"}});
-  rig.pass(90s);
+  rig.pass(limits::silence);
   CHECK(rig.one(alice)["code"] == "timed_out");
 }
 
@@ -185,11 +185,11 @@ TEST_CASE("a session is not timed out for lines that the server has yet to take"
   chat_rig rig{settings};
   scripted_member& alice = listener(rig);
   std::string many;
-  for (int i = 0; i < 200; ++i) many += "{\"type\":\"ping\"}\n";
+  for (int i = 0; i < 400; ++i) many += "{\"type\":\"ping\"}\n";
   rig.say(alice, many);
-  rig.pass(150s);
+  rig.pass(300s);
   CHECK_FALSE(alice.is_closing());
-  CHECK(rig.heard(alice).size() >= 150);
+  CHECK(rig.heard(alice).size() >= 300);
 }
 
 TEST_CASE("plain sessions are neither pinged nor timed out") {
@@ -216,7 +216,7 @@ TEST_CASE("a plain session that half-closes gets what was said, and is closed a 
   CHECK(rig.text(plain) == "[alice -> you] psst\n[alice] hello\n");
   rig.pass(1ms);
   CHECK(plain.is_closing());
-  CHECK(rig.text(plain) == "* the session ends: quit\n");
+  CHECK(rig.text(plain).empty());
 }
 
 TEST_CASE("who half-closes is closed a second after all it said was taken, not before") {
