@@ -30,7 +30,6 @@
 namespace tcptools::cli {
 namespace {
 
-constexpr std::chrono::milliseconds background_pause{300};
 // Within which SIGCONT is told after it came.
 constexpr std::chrono::milliseconds signal_delay{100};
 constexpr std::size_t read_chunk = 4096;

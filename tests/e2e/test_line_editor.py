@@ -2,6 +2,7 @@
 # ctest: asan
 
 import contextlib
+import difflib
 import fcntl
 import os
 import pathlib
@@ -151,6 +152,17 @@ class Driver:
                 shown = "\n".join(self.screen.text())
                 raise AssertionError(f"cursor at {self.screen.cursor()} of the screen\n{shown}\n"
                                      f"rather than {cursor} of\n" + "\n".join(rows)) from None
+
+    def has_shown(self, *rows):
+        """Waits until this is on the screen and above it."""
+
+        def everything():
+            with self.lock:
+                return self.screen.everything()
+
+        with contextlib.suppress(AssertionError):
+            return until(lambda: everything() == list(rows), patience=20)
+        raise AssertionError("\n".join(difflib.unified_diff(rows, everything(), "wanted", "shown", lineterm="")))
 
     def tells(self, *lines):
         until(lambda: self.told()[-len(lines):] == list(lines), patience=20, what=f"{lines}, but {self.told()[-5:]},")
@@ -452,13 +464,11 @@ class Typing(Case):
             typed += "abcdefgh 漢"[number % 10]
             driver.type(typed[-1])
             driver.command("flood", "20")
-        until(lambda: driver.told().count("flooded") == 40)
-        driver.shows(*driver.screen.text()[:-2], "> " + typed[:26], typed[26:])
+        flood = 40 * [f"flood {number}" for number in range(20)]
+        driver.has_shown(*flood, "> " + typed[:26], typed[26:])
         driver.type("\r")
         driver.tells("line " + typed)
-        driver.shows(*driver.screen.text()[:-1], ">")
-        self.assertEqual(driver.screen.everything(),
-                         40 * [f"flood {number}" for number in range(20)] + ["> " + typed[:26], typed[26:], ">"])
+        driver.has_shown(*flood, "> " + typed[:26], typed[26:], ">")
 
 
 class SlowTerminal(Case):
