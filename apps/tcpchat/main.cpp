@@ -1,13 +1,17 @@
 // tcpchat: carries messages over TCP.
 #include <CLI/App.hpp>
+#include <array>
 #include <exception>
 #include <string>
 #include <string_view>
 
+#include "cli/chat_connect.hpp"
+#include "cli/chat_send_program.hpp"
 #include "cli/chat_serve_options.hpp"
 #include "cli/chat_serve_program.hpp"
-#include "cli/exit_code.hpp"
+#include "cli/terminal.hpp"
 #include "cli/usage.hpp"
+#include "tcptools/base/version.hpp"
 
 namespace tcptools::cli {
 namespace {
@@ -21,13 +25,36 @@ int serve(int argc, char** argv) {
   return run_chat_serve(options);
 }
 
+struct verb {
+  std::string_view name;
+  int (*run)(int argc, char** argv);
+};
+constexpr std::array verbs{verb{"serve", serve}, verb{"connect", run_chat_connect}, verb{"send", run_chat_send}};
+
+int without_verb(int argc, char** argv) {
+  CLI::App app{"Carries messages over TCP.", "tcpchat"};
+  app.set_version_flag("--version", "tcpchat " + std::string{version()});
+  set_usage(app,
+            "Usage: tcpchat serve [OPTIONS]              serve rooms\n"
+            "       tcpchat connect [OPTIONS]            talk in a room\n"
+            "       tcpchat send [OPTIONS] [TEXT...]     say something and leave\n"
+            "Each has its own --help.");
+  if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  return complain_about_usage("tcpchat", "what to do?");
+}
+
 }  // namespace
 }  // namespace tcptools::cli
 
 int main(int argc, char** argv) {
+  using namespace tcptools::cli;
   try {
-    return tcptools::cli::serve(argc - 1, argv + 1);
+    keep_standard_descriptors();
+    for (const auto& [name, run] : verbs) {
+      if (argc > 1 && name == argv[1]) return run(argc - 1, argv + 1);
+    }
+    return without_verb(argc, argv);
   } catch (const std::exception& exception) {
-    return tcptools::cli::report_internal_error("tcpchat", exception.what());
+    return report_internal_error("tcpchat", exception.what());
   }
 }

@@ -19,10 +19,13 @@ constexpr char tls_first_octet = 0x16;
 constexpr std::string_view http_answer =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis is a tcpchat server.\n";
 
+// They are looked at again with every byte that comes.
+constexpr std::size_t blanks_before_greeting = 64;
+
 // A JSON object may begin here.
 bool may_be_greeting(std::string_view text) noexcept {
-  const std::size_t first = text.find_first_not_of(" \t\r");
-  return first == std::string_view::npos || text[first] == '{';
+  const std::size_t first = text.substr(0, blanks_before_greeting).find_first_not_of(" \t\r");
+  return first == std::string_view::npos ? text.size() < blanks_before_greeting : text[first] == '{';
 }
 
 }  // namespace
@@ -118,11 +121,12 @@ void chat_machine::process(member& who, moment now) {
       if (who.speaks == language::undecided) break;
       continue;
     }
-    if (!who.in.has_line()) break;
-    if (!who.flood.may_go_on(settings_.flood, now.at)) {
+    const bool may_go_on = who.flood.may_go_on(settings_.flood, now.at);
+    if (!may_go_on && who.in.has_line()) {
       who.throttled_until = who.flood.when(settings_.flood, now.at);
       break;
     }
+    // Asked to the end, the splitter gives its memory back.
     const std::optional<std::string_view> line = who.in.next_line();
     if (!line) break;
     who.flood.take(settings_.flood, line->size(), now.at);
@@ -234,8 +238,10 @@ void chat_machine::end_at_once(member& who, code why, std::string_view text, mom
   say(who, events::bye{why, std::string{text}});
 }
 
+// Words of another language, for somebody who speaks none of ours.
 void chat_machine::end_with(member& who, std::string_view last_words, std::string_view why, moment now) {
   retire(who, code::bad_request, why, now);
+  who.out.drop();
   who.out.say(last_words);
   note_news(who);
 }
@@ -262,6 +268,7 @@ void chat_machine::abort_all() {
 }
 
 void chat_machine::take_news(std::vector<member*>& into, moment now) {
+  if (use_.bytes > settings_.max_memory) enforce_memory(now);
   for (room* const one : room_news_) {
     one->has_news = false;
     for (std::size_t at = 0; at < one->members.size();) {
@@ -284,7 +291,6 @@ void chat_machine::take_news(std::vector<member*>& into, moment now) {
     into.push_back(one);
   }
   news_.clear();
-  if (use_.bytes > settings_.max_memory) enforce_memory(now);
 }
 
 void chat_machine::enforce_memory(moment now) {

@@ -91,12 +91,14 @@ void chat_machine::leave(member& who, moment now) {
   room& from = *who.where;
   who.out.unfollow();
   from.remove(who);
+  who.nick_before.clear();
   if (who.presence && !who.is_guest()) note_left(from, who.nick, now);
   drop_if_empty(from);
 }
 
 void chat_machine::post(room& into, stored_message message, const std::string& tag, member* sender, moment now) {
   if (!message.key.empty()) {
+    (void)keys_.expire(now.wall);
     if (const auto id = keys_.find(message.room, message.key)) return acknowledge(sender, into, *id, true, tag);
   }
   if (!settings_.is_stored) {
@@ -197,8 +199,9 @@ void chat_machine::on_committed(const result<void>& how, moment now) {
 
 void chat_machine::say_as_operator(const std::string& name, std::string_view text, moment now) {
   const std::string safe = safe_text(text);
+  if (safe.empty()) return;
   room* const into = find_or_make_room(name);
-  if (safe.empty() || into == nullptr) return;
+  if (into == nullptr) return;
   post(*into, {name, 0, now.wall, std::string{operator_name}, safe, {}}, {}, nullptr, now);
 }
 

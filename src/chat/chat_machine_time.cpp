@@ -6,6 +6,15 @@
 #include "tcptools/chat/plain_protocol.hpp"
 
 namespace tcptools::chat {
+namespace {
+
+// There is nothing in it but that the reader came, or has another name.
+bool is_about(const events::presence& told, const member& reader) noexcept {
+  if (told.more > 0 || told.joined.size() != 1 || told.joined.front() != reader.nick) return false;
+  return told.left.empty() || (told.left.size() == 1 && told.left.front() == reader.nick_before);
+}
+
+}  // namespace
 
 chat_machine::clock::time_point chat_machine::due_for(const member& who) const {
   if (who.closing_since) return *who.closing_since + limits::goodbye_wait;
@@ -19,6 +28,7 @@ chat_machine::clock::time_point chat_machine::due_for(const member& who) const {
     soonest = who.heard + limits::quiet_gap;
   }
   if (who.in.has_line() && !is_held_up(who)) soonest = std::min(soonest, who.throttled_until);
+  if (who.is_at_end) soonest = std::min(soonest, who.heard + limits::silence);
   return soonest;
 }
 
@@ -62,6 +72,8 @@ void chat_machine::look_at(member& who, moment now) {
     return;
   }
   if (who.half_closed_since) return end(who, code::quit, "", now);
+  const bool is_stuck = who.is_at_end && now.at >= who.heard + limits::silence;
+  if (is_stuck) return end_at_once(who, code::timed_out, "you have not read what there is for you", now);
   if (who.speaks == language::undecided) {
     greet_plain(who, now);
     process(who, now);
@@ -102,7 +114,7 @@ void chat_machine::tell_presence(room& where, moment now) {
   append_plain(plain, told, {});
   for (member* const one : where.members) {
     const bool lags = one->backlog() > limits::unread_answers / 4;
-    if (!one->presence || lags) continue;
+    if (!one->presence || lags || is_about(told, *one)) continue;
     one->out.say(one->speaks == language::plain ? plain : structured);
     note_news(*one);
   }

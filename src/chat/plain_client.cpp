@@ -32,10 +32,9 @@ net::awaitable<result<void>> plain_client::run() {
   std::array<std::byte, 16U << 10U> bytes{};
   for (;;) {
     const bool is_unfinished = !in_.held().empty();
-    const bool may_end = has_finished_ && !is_unfinished;
     if (is_unfinished) {
       stream_->set_deadline(clock::now() + limits::quiet_gap);
-    } else if (may_end) {
+    } else if (has_finished_) {
       stream_->set_deadline(clock::now() + limits::plain_reply_wait);
     } else {
       stream_->clear_deadline();
@@ -55,7 +54,8 @@ net::awaitable<result<void>> plain_client::run() {
       continue;
     }
     if (const auto rest = in_.take_rest()) show_(safe_text(*rest));
-    if (why == errc::end_of_stream || is_stopped_ || (why == errc::timed_out && may_end)) co_return result<void>{};
+    const bool is_silent_to_the_end = why == errc::timed_out && has_finished_;
+    if (why == errc::end_of_stream || is_stopped_ || is_silent_to_the_end) co_return result<void>{};
     co_return got.error();
   }
 }

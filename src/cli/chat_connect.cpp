@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <CLI/App.hpp>
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -9,10 +11,12 @@
 #include <variant>
 
 #include "cli/chat_connect_plain.hpp"
+#include "cli/chat_options.hpp"
 #include "cli/chat_program.hpp"
 #include "cli/chat_view.hpp"
 #include "cli/input_lines.hpp"
 #include "cli/terminal.hpp"
+#include "cli/usage.hpp"
 #include "tcptools/chat/names.hpp"
 #include "tcptools/chat/plain_protocol.hpp"
 
@@ -43,7 +47,9 @@ class connect_program final : public chat_program {
   net::awaitable<void> wind_up() override;
   exit_code outcome() override { return codes_.value(); }
 
-  void on_connecting() override { lines_->set_prompt(chat_prompt({}, "connecting")); }
+  void on_connecting() override {
+    if (last_trouble_.empty()) lines_->set_prompt(chat_prompt({}, "connecting"));
+  }
   void on_connected(const std::string& peer) override;
   void on_lost(const error& why, std::chrono::milliseconds wait) override;
   void on_told(const chat::told& what) override;
@@ -53,6 +59,7 @@ class connect_program final : public chat_program {
   void ask(chat::request what);
   void show(std::string_view lines);
   void note(const std::string& text);
+  void count(const error& failure);
   void set_prompt() { lines_->set_prompt(chat_prompt(client().session().room(), {})); }
 
   bool quiet_;
@@ -60,6 +67,8 @@ class connect_program final : public chat_program {
   bool is_interactive_;
   std::unique_ptr<input_lines> lines_;
   exit_code_sum codes_;
+  std::string last_trouble_;
+  bool has_connected_ = false;
 };
 
 net::awaitable<void> connect_program::work() {
@@ -71,8 +80,8 @@ net::awaitable<void> connect_program::work() {
     if (line->is_cut) note("a line was too long, and is not sent whole");
     if (!perform(line->text)) break;
   }
-  // All that was said has to have an answer first.
-  while (client().unanswered() > 0) co_await changed().wait();
+  // All that was said has to have an answer first, and a server that is not there is to be noticed.
+  while (client().unanswered() > 0 || !has_connected_) co_await changed().wait();
   client().finish();
 }
 
@@ -110,10 +119,18 @@ void connect_program::ask(chat::request what) {
   const result<std::uint64_t> asked = client().ask(std::move(what));
   if (asked) return;
   note(asked.error().text());
-  codes_.add(exit_code_for(asked.error().code()));
+  count(asked.error());
+}
+
+// At a terminal somebody sees it and does something about it.
+void connect_program::count(const error& failure) {
+  if (!is_interactive_) codes_.add(exit_code_for(failure.code()));
 }
 
 void connect_program::on_connected(const std::string& peer) {
+  has_connected_ = true;
+  last_trouble_.clear();
+  changed().notify_all();
   if (is_interactive_) {
     note("connected to " + peer + " as " + client().session().nick());
   } else {
@@ -123,21 +140,21 @@ void connect_program::on_connected(const std::string& peer) {
 
 void connect_program::on_lost(const error& why, std::chrono::milliseconds wait) {
   if (!is_interactive_) return chat_program::on_lost(why, wait);
-  note(why.text());
+  // Said once, however often it is tried.
+  if (why.text() != std::exchange(last_trouble_, why.text())) note(why.text());
   lines_->set_prompt(chat_prompt({}, "offline"));
 }
 
 void connect_program::on_told(const chat::told& what) {
-  if (const auto* const failed = std::get_if<chat::news::failed>(&what.what)) {
-    codes_.add(exit_code_for(failed->why.code()));
-  }
+  const auto* const failed = std::get_if<chat::news::failed>(&what.what);
+  if (failed != nullptr) count(failed->why);
   const auto* const message = std::get_if<chat::news::message>(&what.what);
   const bool is_echo = message != nullptr && !message->replayed && message->what.from == client().session().nick();
   const bool is_shown = is_interactive_ || !is_echo;
   const std::string lines = is_shown ? view_.render(what, client().session().nick()) : std::string{};
   if (is_interactive_ || message != nullptr || std::holds_alternative<chat::events::direct>(what.what)) {
     show(lines);
-  } else if (!lines.empty()) {
+  } else if (failed != nullptr || std::holds_alternative<chat::news::lost>(what.what)) {
     note(lines.substr(lines.starts_with("* ") ? 2 : 0));
   }
   set_prompt();
@@ -163,23 +180,27 @@ void connect_program::show(std::string_view lines) {
 
 }  // namespace
 
-void add_chat_connect_options(CLI::App& app, chat_connect_options& options) {
-  chat::client_settings& client = options.common.client;
-  add_chat_options(app, options.common);
+int run_chat_connect(int argc, char** argv) {
+  chat_options options;
+  options.program = "tcpchat connect";
+  chat::client_settings& client = options.client;
   client.session.room = chat::default_room;
+  bool is_plain = false;
+  CLI::App app{"Talks in a room: at a terminal, or lines in and lines out.", options.program};
+  set_usage(app, "Usage: tcpchat connect [OPTIONS]");
+  app.footer(std::string{chat_exit_code_help});
+  add_chat_options(app, options);
   add_room_option(app, client.session.room, "Be in this room");
   add_since_option(app, client.session.since, "Begin with what was said after this");
-  add_retry_option(app, options.common);
-  app.add_flag("--plain", options.plain, "For servers that know no protocol: lines out, text in");
-}
+  add_retry_option(app, options);
+  app.add_flag("--plain", is_plain, "For servers that know no protocol: lines out, text in");
+  if (const auto early = parse_command_line(app, argc, argv)) return *early;
 
-int run_chat_connect(chat_connect_options& options) {
+  if (is_plain) return run_chat_connect_plain(options);
   const bool is_interactive = is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO);
-  if (options.plain) return run_chat_connect_plain(options.common);
-  chat::client_settings& client = options.common.client;
   if (is_interactive) client.resume_for = std::max<std::chrono::milliseconds>(client.resume_for, patience_on_terminal);
   client.session.presence = is_interactive;
-  return connect_program{options.common}.run();
+  return connect_program{options}.run();
 }
 
 }  // namespace tcptools::cli

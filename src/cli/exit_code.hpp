@@ -39,6 +39,18 @@ inline constexpr std::string_view serve_exit_code_help =
     "  4 to 7    with --once: as tcpsend's\n"
     "  130, 143  with --once: ended by SIGINT, SIGTERM before a session was over";
 
+inline constexpr std::string_view chat_exit_code_help =
+    "Exit codes:\n"
+    "  0         done: acknowledged, heard, answered\n"
+    "  1         several messages failed in different ways, a program of --exec failed, or output could not be "
+    "written\n"
+    "  2         usage\n"
+    "  3         could not connect, or connection lost beyond retries\n"
+    "  4         refused by the server: nickname, room, message, busy\n"
+    "  6         the server could not store a message\n"
+    "  7         time was up: --timeout, --for\n"
+    "  130, 143  ended by SIGINT, SIGTERM";
+
 [[nodiscard]] exit_code exit_code_for(errc code) noexcept;
 
 // The errc's name as --json prints it: "storage_full".

@@ -1,11 +1,20 @@
 #include "cli/terminal.hpp"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace tcptools::cli {
 
 bool is_terminal(int descriptor) noexcept { return ::isatty(descriptor) == 1; }
+
+void keep_standard_descriptors() noexcept {
+  int opened = 0;
+  do {
+    opened = ::open("/dev/null", O_RDWR);
+  } while (opened >= 0 && opened <= STDERR_FILENO);
+  if (opened >= 0) ::close(opened);
+}
 
 std::size_t terminal_width(int descriptor) noexcept {
   winsize size{};

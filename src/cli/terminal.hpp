@@ -7,6 +7,9 @@ namespace tcptools::cli {
 
 [[nodiscard]] bool is_terminal(int descriptor) noexcept;
 
+// Standard input, output and error are open from here, on /dev/null where they were not: a socket must not become one.
+void keep_standard_descriptors() noexcept;
+
 // Columns; 80 where the terminal does not say.
 [[nodiscard]] std::size_t terminal_width(int descriptor) noexcept;
 

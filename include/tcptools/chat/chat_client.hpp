@@ -31,6 +31,9 @@ class chat_client {
   [[nodiscard]] net::awaitable<bool> wait_for_room();
   [[nodiscard]] std::size_t unanswered() const noexcept { return machine_.unanswered(); }
 
+  // There is no connection and will be none; observers are told so of requests that have no answer.
+  [[nodiscard]] bool is_over() const noexcept { return over_; }
+
   // Says goodbye, and ends run() soon. What has no answer by then is given up.
   void finish();
   // Ends run() at once.

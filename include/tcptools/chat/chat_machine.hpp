@@ -96,6 +96,7 @@ class chat_machine {
 
   // Those whose outlet has something new, each once. Also ends those who lag too far behind.
   void take_news(std::vector<member*>& into, moment now);
+  [[nodiscard]] bool has_news() const noexcept { return !news_.empty() || !room_news_.empty(); }
 
   [[nodiscard]] clock::time_point next_due() const;
   void on_time(moment now);

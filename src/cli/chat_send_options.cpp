@@ -1,0 +1,36 @@
+#include "cli/chat_send_options.hpp"
+
+#include "cli/option_types.hpp"
+#include "tcptools/chat/limits.hpp"
+#include "tcptools/chat/names.hpp"
+
+namespace tcptools::cli {
+namespace {
+
+// A line's number and a point follow the key where there are several.
+constexpr std::size_t longest_line_number = 16;
+
+}  // namespace
+
+void add_chat_send_options(CLI::App& app, chat_send_options& options) {
+  add_texts(app, "TEXT", "", options.texts, "The message, joined by spaces; without it every line of standard input");
+  add_chat_options(app, options.common);
+  add_room_option(app, options.room, "Send to this room; default: lobby");
+  add_text(app, "--to", "NICK", options.to, "Send to this one alone");
+  add_text(app, "--id", "KEY", options.id,
+           "Post a message with this key once, however often it is sent within a day; lines of standard input have "
+           "KEY.1, KEY.2, ...");
+  add_retry_option(app, options.common);
+  add_timeout_option(app, options.common, "");
+}
+
+std::string check_chat_send_options(chat_send_options& options) {
+  if (!options.room.empty() && !options.to.empty()) return "--room and --to exclude each other";
+  if (!options.id.empty() && !options.to.empty()) return "--id is for rooms; who has a nickname is sent all";
+  const std::size_t longest = chat::limits::key - (options.texts.empty() ? longest_line_number : 0);
+  if (options.id.size() > longest) return "--id may have " + std::to_string(longest) + " bytes at most";
+  if (options.room.empty() && options.to.empty()) options.room = chat::default_room;
+  return {};
+}
+
+}  // namespace tcptools::cli

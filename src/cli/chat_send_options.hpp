@@ -1,0 +1,26 @@
+// The command line of `tcpchat send`.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/chat_options.hpp"
+
+namespace tcptools::cli {
+
+struct chat_send_options {
+  chat_options common;
+  std::string room;  // empty: `to` is not
+  std::string to;
+  std::string id;                  // empty: none
+  std::vector<std::string> texts;  // words of one message; none: lines of standard input
+};
+
+// Adds the options to `app`; `options` outlives it.
+void add_chat_send_options(CLI::App& app, chat_send_options& options);
+
+// What the options cannot say together, or not at all: one line, empty if all is well. Call it after parsing.
+[[nodiscard]] std::string check_chat_send_options(chat_send_options& options);
+
+}  // namespace tcptools::cli

@@ -1,0 +1,57 @@
+#include "cli/message_format.hpp"
+
+#include <array>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+namespace tcptools::cli {
+namespace {
+
+constexpr chat::wall_time per_second = 1000;
+
+}  // namespace
+
+std::string format_time(chat::wall_time time) {
+  const chat::wall_time rest = ((time % per_second) + per_second) % per_second;
+  const std::time_t seconds = (time - rest) / per_second;
+  std::tm parts{};
+  std::array<char, 64> text{};
+  if (time < rest || ::gmtime_r(&seconds, &parts) == nullptr) return std::to_string(time);
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &parts);
+  const std::string digits = std::to_string(per_second + rest);
+  return std::string{text.data(), size} + digits.substr(1) + "Z";
+}
+
+std::string to_text_line(const chat::news::message& message) {
+  return format_time(message.what.time) + "\t" + message.what.from + "\t" + message.what.text;
+}
+
+std::string to_text_line(const chat::events::direct& message) {
+  return format_time(message.time) + "\t" + message.from + "->" + message.to + "\t" + message.text;
+}
+
+std::string to_text_line(const chat::events::member& member) {
+  return member.nick + "\t" + member.room + "\t" + std::to_string(member.idle);
+}
+
+nlohmann::ordered_json to_json(const chat::news::message& message) {
+  nlohmann::ordered_json object{{"type", "message"}, {"room", message.what.room}};
+  if (!message.epoch.empty()) object["epoch"] = message.epoch;
+  object.update({{"id", message.what.id},
+                 {"time", message.what.time},
+                 {"from", message.what.from},
+                 {"text", message.what.text},
+                 {"replayed", message.replayed}});
+  return object;
+}
+
+nlohmann::ordered_json to_json(const chat::events::direct& message) {
+  return {
+      {"type", "direct"}, {"time", message.time}, {"from", message.from}, {"to", message.to}, {"text", message.text}};
+}
+
+nlohmann::ordered_json to_json(const chat::events::member& member) {
+  return {{"type", "member"}, {"nick", member.nick}, {"room", member.room}, {"idle", member.idle}};
+}
+
+}  // namespace tcptools::cli
