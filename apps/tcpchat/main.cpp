@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/chat_connect.hpp"
 #include "cli/chat_listen_program.hpp"
 #include "cli/chat_query_program.hpp"
 #include "cli/chat_send_program.hpp"
@@ -20,14 +21,17 @@ struct verb {
   std::string_view name;
   int (*run)(int argc, char** argv);
 };
-constexpr std::array verbs{verb{"serve", run_chat_serve}, verb{"send", run_chat_send}, verb{"listen", run_chat_listen},
-                           verb{"who", run_chat_who}, verb{"history", run_chat_history}};
+constexpr std::array verbs{
+    verb{"serve", run_chat_serve},   verb{"connect", run_chat_connect}, verb{"send", run_chat_send},
+    verb{"listen", run_chat_listen}, verb{"who", run_chat_who},         verb{"history", run_chat_history},
+};
 
 int without_verb(int argc, char** argv) {
   CLI::App app{"Carries messages over TCP.", "tcpchat"};
   app.set_version_flag("--version", "tcpchat " + std::string{version()});
   set_usage(app,
             "Usage: tcpchat serve [OPTIONS]              serve rooms\n"
+            "       tcpchat connect [OPTIONS]            talk in a room\n"
             "       tcpchat send [OPTIONS] [TEXT...]     say something and leave\n"
             "       tcpchat listen [OPTIONS]             write what is said to standard output\n"
             "       tcpchat who [OPTIONS]                list who is there\n"

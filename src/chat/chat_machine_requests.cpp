@@ -161,6 +161,7 @@ void chat_machine::handle(member& who, const requests::nick& asked, const std::s
   observer_.on_named(who);
   if (who.where == nullptr || !who.presence || before == who.nick) return;
   if (!before.empty()) note_left(*who.where, before, now);
+  who.nick_before = before;
   note_came(*who.where, who.nick, now);
 }
 

@@ -104,7 +104,9 @@ void chat_session::flush() {
     has_said_all_ = true;
     woken_.notify_all();
   }
-  if (has_sent) context_.machine.on_sent(*this, context_.clock());
+  if (!has_sent) return;
+  context_.machine.on_sent(*this, context_.clock());
+  if (context_.machine.has_news()) context_.on_news();
 }
 
 net::awaitable<void> chat_session::write_when_possible() {

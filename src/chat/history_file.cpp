@@ -19,7 +19,7 @@ namespace {
 constexpr int patience = 5000;  // milliseconds
 
 // The log is moved into the file every 1000 pages of 4 KiB; one that a large batch made longer is cut to 16 MiB.
-constexpr const char* settings =
+constexpr const char* history_settings =
     "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY;"
     "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216";
 
@@ -37,7 +37,7 @@ result<sqlite_database> open_history(const std::string& path) {
   const result<std::string> mode = database->ask("PRAGMA journal_mode = WAL");
   if (!mode) return mode.error();
   if (*mode != "wal") return error{errc::storage_failed, "its file system has no shared memory for a write-ahead log"};
-  if (const result<void> set = database->run(settings); !set) return set.error();
+  if (const result<void> set = database->run(history_settings); !set) return set.error();
   return database;
 }
 

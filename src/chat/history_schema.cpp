@@ -1,17 +1,18 @@
 #include "history_schema.hpp"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string_view>
+#include <utility>
 
 #include "sqlite.hpp"
 #include "tcptools/base/text.hpp"
@@ -103,10 +104,18 @@ bool is_there(const std::string& path) {
 std::string as_uri(std::string_view path) {
   std::string uri = "file://";
   for (const char c : path) {
-    if (c == '%' || c == '?' || c == '#') {
-      uri += c == '%' ? "%25" : c == '?' ? "%3f" : "%23";
-    } else {
-      uri += c;
+    switch (c) {
+      case '%':
+        uri += "%25";
+        break;
+      case '?':
+        uri += "%3f";
+        break;
+      case '#':
+        uri += "%23";
+        break;
+      default:
+        uri += c;
     }
   }
   return uri;
@@ -126,9 +135,9 @@ result<sqlite_database> open_to_look(const std::string& path, look how) {
   if (!database) return database;
   // Otherwise the last one to close moves the log into the file.
   (void)sqlite3_db_config(database->get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  const char* const settings =
+  const char* const quiet =
       how == look::alone ? "PRAGMA query_only = ON; PRAGMA locking_mode = EXCLUSIVE" : "PRAGMA query_only = ON";
-  if (const result<void> set = database->run(settings); !set) return set.error();
+  if (const result<void> set = database->run(quiet); !set) return set.error();
   return database;
 }
 
@@ -211,7 +220,7 @@ bool sync_directory_of(const std::string& path) {
 
 result<std::string> resolve_history(const std::string& path) {
   const auto resolved = [](const std::string& existing) {
-    return std::unique_ptr<char, decltype(&::free)>{::realpath(existing.c_str(), nullptr), &::free};
+    return std::unique_ptr<char, decltype(&std::free)>{::realpath(existing.c_str(), nullptr), &std::free};
   };
   std::string whole;
   if (const auto file = resolved(path)) {
@@ -242,6 +251,8 @@ result<void> make_history(const std::string& path) {
   const result<std::string> content = empty_history();
   if (!content) return content.error();
   const std::string temporary = path + "." + std::to_string(::getpid()) + ".tmp";
+  // Left by a server with this number that was killed here: in containers numbers come again.
+  (void)::unlink(temporary.c_str());
   const unique_fd file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!file) return storage_error(errno, "cannot make " + in_quotes(temporary));
   if (!write_whole(file.get(), *content) || ::fsync(file.get()) != 0 ||

@@ -11,7 +11,8 @@ namespace tcptools::chat {
 // it is a link that leads nowhere, or if it cannot be a database's.
 [[nodiscard]] result<std::string> resolve_history(const std::string& path);
 
-// Makes an empty history under a name that is not in use, complete or not at all.
+// Makes an empty history under a name that is not in use, complete or not at all. Precondition: this process
+// has its history_lock.
 [[nodiscard]] result<void> make_history(const std::string& path);
 
 // Whether an existing file is a history, of a version we know, and undamaged. Changes nothing: not the file, not a

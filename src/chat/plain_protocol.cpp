@@ -117,16 +117,17 @@ struct plain_writer {
     if (!all.empty()) line({all, " (", std::to_string(what.members), " here)"});
   }
   void operator()(const events::member& what) const {
-    const bool is_self = fold(what.nick) == fold(self);
+    std::string idle;
     // More seconds than fit are as good as those that do.
-    const auto idle =
-        std::chrono::seconds{std::min(what.idle, static_cast<std::uint64_t>(limits::longest_ago.count()))};
-    line({what.nick, is_self ? " (you)" : "", what.room.empty() ? "" : " in ", what.room, ", silent for ",
-          format_duration(idle)});
+    const std::chrono::seconds silent{std::min(what.idle, static_cast<std::uint64_t>(limits::longest_ago.count()))};
+    if (silent >= std::chrono::minutes{1}) idle = ", silent for " + format_duration(silent);
+    line({what.nick, fold(what.nick) == fold(self) ? " (you)" : "", what.room.empty() ? "" : " in ", what.room, idle});
   }
   void operator()(const events::notice& what) const { line({what.text}); }
   void operator()(const events::error& what) const { line({what.text.empty() ? to_text(what.what) : what.text}); }
+  // Who asked for it, or has nothing more to say, knows.
   void operator()(const events::bye& what) const {
+    if (what.what == code::quit) return;
     line({"the session ends: ", what.text.empty() ? to_text(what.what) : what.text});
   }
   void operator()(const events::welcome& /*what*/) const {}

@@ -6,6 +6,17 @@
 #include "tcptools/chat/limits.hpp"
 
 namespace tcptools::chat {
+namespace {
+
+// Leaves as many names as a line shows; how many were others.
+std::uint64_t shorten(std::vector<std::string>& names) {
+  if (names.size() <= limits::names_shown) return 0;
+  const std::uint64_t others = names.size() - limits::names_shown;
+  names.resize(limits::names_shown);
+  return others;
+}
+
+}  // namespace
 
 void presence::came(const std::string& name, clock::time_point now) {
   if (std::erase(went_, name) == 0) note(came_, name, now);
@@ -16,7 +27,7 @@ void presence::went(const std::string& name, clock::time_point now) {
 }
 
 void presence::note(std::vector<std::string>& where, const std::string& name, clock::time_point now) {
-  if (where.size() < limits::names_shown) {
+  if (where.size() < limits::names_gathered) {
     where.push_back(name);
   } else {
     ++more_;
@@ -28,7 +39,7 @@ events::presence presence::take(clock::time_point now) {
   events::presence all;
   all.joined = std::exchange(came_, {});
   all.left = std::exchange(went_, {});
-  all.more = std::exchange(more_, 0);
+  all.more = std::exchange(more_, 0) + shorten(all.joined) + shorten(all.left);
   due_.reset();
   told_at_ = now;
   return all;

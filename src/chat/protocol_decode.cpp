@@ -35,7 +35,7 @@ std::string required_name(member_reader& in, json_member which) {
 request send_of(member_reader& in) {
   requests::send send;
   send.text = in.text(json_member::text);
-  if (send.text.empty()) in.complain(code::too_long, "there is nothing in 'text'");
+  if (send.text.empty()) in.complain(code::bad_request, "there is nothing in 'text'");
   if (send.text.size() > limits::text) in.complain(code::too_long, must_have(json_member::text, limits::text));
   send.room = optional_name(in, json_member::room, limits::name);
   send.to = optional_name(in, json_member::to, limits::shown_name);

@@ -24,6 +24,8 @@ std::optional<Member> find_name(const std::array<std::string_view, Count>& names
   return static_cast<Member>(found - names.begin());
 }
 
+std::string not_json_at(std::size_t byte) { return "not JSON at byte " + std::to_string(byte); }
+
 // Names of which none may come twice. They are compared once, at the end: somebody may send thousands.
 class name_set {
  public:
@@ -87,7 +89,7 @@ class sax_handler {
   bool end_array() { return leave(); }
 
   bool parse_error(std::size_t position, const std::string& /*token*/, const nlohmann::json::exception& /*why*/) {
-    blame("not JSON at byte " + std::to_string(position));
+    blame(not_json_at(position));
     return false;
   }
 
@@ -148,15 +150,19 @@ class sax_handler {
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20; }
 bool is_space(char c) noexcept { return c == '\t' || c == '\r' || c == '\n'; }
 
-// The library takes a NUL for the end, and what it does about an error takes long where there are many controls. So
-// those between tokens become spaces. Nothing if there are others: JSON has none.
-std::optional<std::string> without_controls(std::string_view line) {
+// The line with spaces for the line ends and tabs between tokens, up to the first control character that is neither:
+// JSON has none.
+std::string without_controls(std::string_view line) {
   std::string clean{line};
   bool in_string = false;
   bool escaped = false;
-  for (char& c : clean) {
+  for (std::size_t at = 0; at < clean.size(); ++at) {
+    char& c = clean[at];
     if (is_control(c)) {
-      if (in_string || !is_space(c)) return std::nullopt;
+      if (in_string || !is_space(c)) {
+        clean.resize(at);
+        break;
+      }
       c = ' ';
     }
     if (!escaped && c == '"') in_string = !in_string;
@@ -169,7 +175,7 @@ void read_clean(json_line& into, std::string_view line) {
   sax_handler handler{into};
   // It would skip a byte order mark.
   if (line.starts_with('\xEF')) {
-    into.fault = "not JSON at byte 1";
+    into.fault = not_json_at(1);
     return;
   }
   nlohmann::json::sax_parse(line.begin(), line.end(), &handler);
@@ -179,15 +185,17 @@ void read_clean(json_line& into, std::string_view line) {
 
 std::string_view name_of(json_member which) noexcept { return member_names.at(static_cast<std::size_t>(which)); }
 
+// The library takes a NUL for the end, and what it does about an error takes long where there are many controls: it
+// gets none to read.
 json_line read_json_line(std::string_view line) {
   json_line found;
   if (std::ranges::none_of(line, is_control)) {
     read_clean(found, line);
-  } else if (const auto clean = without_controls(line)) {
-    read_clean(found, *clean);
-  } else {
-    found.fault = "not JSON: it has control characters";
+    return found;
   }
+  const std::string clean = without_controls(line);
+  if (clean.size() < line.size()) found.fault = not_json_at(clean.size() + 1);
+  read_clean(found, clean);
   return found;
 }
 

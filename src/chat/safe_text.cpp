@@ -24,7 +24,7 @@ bool is_kept(code_point one) noexcept {
 // The bytes can be the first ones of a character that is longer.
 bool begins_character(std::string_view bytes) noexcept {
   const auto lead = static_cast<unsigned char>(bytes.front());
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+  const std::size_t length = std::size_t{1} + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0);
   if (bytes.size() >= length) return false;
   // Surrogates and overlong forms begin as good characters do: their ends decide. All ends lie between these two, and
   // those that are good reach up to one of them.

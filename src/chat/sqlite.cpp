@@ -81,14 +81,14 @@ result<sqlite_database> sqlite_database::open(const std::string& name, int flags
   return opened;
 }
 
-result<void> sqlite_database::run(const char* sql) {
+result<void> sqlite_database::run(const char* sql) const {
   errno = 0;
   const int code = sqlite3_exec(get(), sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return sqlite_error(get(), code, errno);
   return {};
 }
 
-result<sqlite_statement> sqlite_database::prepare(std::string_view sql) {
+result<sqlite_statement> sqlite_database::prepare(std::string_view sql) const {
   sqlite3_stmt* handle = nullptr;
   errno = 0;
   const int code =
@@ -97,7 +97,7 @@ result<sqlite_statement> sqlite_database::prepare(std::string_view sql) {
   return sqlite_statement{handle};
 }
 
-result<std::string> sqlite_database::ask(std::string_view sql) {
+result<std::string> sqlite_database::ask(std::string_view sql) const {
   result<sqlite_statement> statement = prepare(sql);
   if (!statement) return statement.error();
   const result<bool> row = statement->next();

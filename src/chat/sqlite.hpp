@@ -82,10 +82,10 @@ class sqlite_database {
   [[nodiscard]] static result<sqlite_database> open(const std::string& name, int flags);
 
   // Statements without parameters whose rows are of no interest.
-  [[nodiscard]] result<void> run(const char* sql);
-  [[nodiscard]] result<sqlite_statement> prepare(std::string_view sql);
+  [[nodiscard]] result<void> run(const char* sql) const;
+  [[nodiscard]] result<sqlite_statement> prepare(std::string_view sql) const;
   // The first column of the first row as text; empty if there is no row.
-  [[nodiscard]] result<std::string> ask(std::string_view sql);
+  [[nodiscard]] result<std::string> ask(std::string_view sql) const;
 
   [[nodiscard]] sqlite3* get() const noexcept { return handle_.get(); }
 

@@ -12,7 +12,7 @@
 
 namespace tcptools::cli {
 
-class chat_serve_report final : public chat::chat_observer {
+class chat_serve_report final : public chat::server_observer {
  public:
   // Each line for the operator is given to `show`; nobody is there if it is empty.
   using show = std::function<void(std::string_view line)>;

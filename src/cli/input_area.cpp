@@ -88,20 +88,22 @@ std::string input_area::draw(input_text input) {
     if (layout.rows.back().columns == 0) out += " \r";
     cursor_line_ = layout.cursor_row - first_row_;
   } else {
+    const std::size_t most = most_rows();
     first_row_ = 0;
-    if (layout.rows.size() > size_.rows) {
-      first_row_ =
-          std::min(layout.cursor_row - std::min(layout.cursor_row, size_.rows / 2), layout.rows.size() - size_.rows);
+    if (layout.rows.size() > most) {
+      first_row_ = std::min(layout.cursor_row - std::min(layout.cursor_row, most / 2), layout.rows.size() - most);
     }
-    const std::size_t end = std::min(layout.rows.size(), first_row_ + size_.rows);
+    const std::size_t end = std::min(layout.rows.size(), first_row_ + most);
     out = to_origin();
+    if (outdated_) out += erase_below;
     for (std::size_t at = first_row_; at < end; ++at) {
       const input_layout::row& row = layout.rows[at];
       out += row.bytes;
       if (row.columns == 0 && at > first_row_) out += " \r";  // has the terminal wrap the full row above
       if (at + 1 < end && row.columns < size_.columns) out += erase_row;
     }
-    // Behind a full row, at the screen's end, it would erase the row's last character; and there is nothing below.
+    // Behind a full row it would erase the row's last character; and there is nothing below, since this is all that the
+    // area ever takes.
     if (layout.rows[end - 1].columns < size_.columns) out += erase_below;
     cursor_line_ = layout.cursor_row - first_row_;
     out += "\r" + move(end - 1 - layout.cursor_row, 'A') + move(layout.cursor_column, 'C');
@@ -118,7 +120,7 @@ std::string input_area::erase() const { return shown_ ? to_origin() + std::strin
 std::string input_area::leave() {
   if (!shown_) return {};
   shown_ = false;
-  const std::size_t end = std::min(layout_.rows.size(), first_row_ + size_.rows);
+  const std::size_t end = std::min(layout_.rows.size(), first_row_ + most_rows());
   const std::size_t below = end - 1 - std::min(end - 1, first_row_ + cursor_line_);
   return move(below, 'B') + (layout_.rows[end - 1].columns == 0 ? "\r" : "\r\n");
 }
@@ -127,24 +129,30 @@ void input_area::resize(screen_size size) {
   size.columns = std::max<std::size_t>(size.columns, 1);
   size.rows = std::max<std::size_t>(size.rows, 1);
   if (size == size_) return;
-  size_ = size;
+  const std::size_t columns_before = std::exchange(size_, size).columns;
   if (!shown_) return;
-  layout_ = lay_out(input_, size_.columns);
-  first_row_ = layout_.rows.size() > size_.rows ? layout_.rows.size() - size_.rows : 0;
-  cursor_line_ = std::min(layout_.cursor_row - std::min(first_row_, layout_.cursor_row), size_.rows - 1);
+  if (first_row_ == 0) {
+    layout_ = lay_out(input_, size_.columns);
+    cursor_line_ = layout_.cursor_row;
+  } else {
+    cursor_line_ = (cursor_line_ * columns_before + layout_.cursor_column) / size_.columns;
+  }
+  cursor_line_ = std::min(cursor_line_, size_.rows - 1);
   outdated_ = true;
 }
 
 bool input_area::only_appends(const input_text& input, const input_layout& layout) const {
   if (!shown_ || outdated_ || input.prompt != input_.prompt || !input.line.starts_with(input_.line)) return false;
   if (input_.cursor < input_.line.size() || input.cursor < input.line.size()) return false;
-  if (layout.rows.size() - first_row_ > size_.rows) return false;
+  if (layout.rows.size() - first_row_ > most_rows()) return false;
   // A combining character would not find the one it belongs to from the beginning of a row; and what is laid out as
   // something else is left to a full drawing.
   return layout_.cursor_column > 0 &&
          std::all_of(input.line.begin() + static_cast<std::ptrdiff_t>(input_.line.size()), input.line.end(),
                      [](char32_t one) { return one != U'\t' && columns_of(one).has_value(); });
 }
+
+std::size_t input_area::most_rows() const noexcept { return (size_.rows + 1) / 2; }
 
 std::string input_area::to_origin() const { return "\r" + (shown_ ? move(cursor_line_, 'A') : ""); }
 

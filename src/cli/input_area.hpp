@@ -43,8 +43,8 @@ class input_area {
  public:
   explicit input_area(screen_size size) { resize(size); }
 
-  // Makes `input` what is seen; an input of more rows than the screen has shows those around the cursor. Where the area
-  // was not shown, the cursor is at the beginning of an empty row.
+  // Makes `input` what is seen; of one that takes more than half of the screen's rows, those around the cursor. Where
+  // the area was not shown, the cursor is at the beginning of an empty row.
   [[nodiscard]] std::string draw(input_text input);
 
   // What takes the area off the screen: the cursor is where the area began, and nothing is to the right of it or below.
@@ -63,6 +63,7 @@ class input_area {
  private:
   [[nodiscard]] bool only_appends(const input_text& input, const input_layout& layout) const;
   [[nodiscard]] std::string to_origin() const;
+  [[nodiscard]] std::size_t most_rows() const noexcept;
 
   screen_size size_;
   bool shown_ = false;

@@ -1,11 +1,9 @@
 #include "cli/line_editor.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <array>
-#include <asio/posix/basic_stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
@@ -24,6 +22,7 @@
 #include "cli/key_parser.hpp"
 #include "cli/line_buffer.hpp"
 #include "cli/line_history.hpp"
+#include "cli/readiness.hpp"
 #include "cli/terminal.hpp"
 #include "cli/terminal_mode.hpp"
 #include "cli/utf32.hpp"
@@ -31,7 +30,8 @@
 namespace tcptools::cli {
 namespace {
 
-constexpr std::chrono::milliseconds background_pause{300};
+// Within which SIGCONT is told after it came.
+constexpr std::chrono::milliseconds signal_delay{100};
 constexpr std::size_t read_chunk = 4096;
 
 // ECMA-48: CUP, ED.
@@ -52,19 +52,11 @@ class line_editor::session : public std::enable_shared_from_this<session> {
         prompt_{to_utf32(settings_.prompt)},
         mode_{terminal},
         area_{size_of(terminal)},
-        readable_{executor},
+        readable_{executor, terminal, readiness::kind::input},
         signals_{executor, SIGWINCH, SIGCONT},
         pause_{executor},
         arrived_{executor} {
-    // A copy, since Asio closes what it is given. It sets no mode for waiting alone.
-    const int copy = ::fcntl(terminal, F_DUPFD_CLOEXEC, 0);
-    if (copy < 0) throw std::runtime_error{"the terminal: " + os_text(errno)};
-    std::error_code failure;
-    readable_.assign(copy, failure);
-    if (failure) {
-      ::close(copy);
-      throw std::runtime_error{"the terminal: " + failure.message()};
-    }
+    if (readable_.error_number() != 0) throw std::runtime_error{"the terminal: " + os_text(readable_.error_number())};
   }
 
   void start() {
@@ -96,6 +88,7 @@ class line_editor::session : public std::enable_shared_from_this<session> {
   }
 
   result<void> print(std::string_view line) {
+    look_at_terminal();
     if (output_->put(area_.erase() + std::string{line} + "\n")) {
       area_.vanished();
       refresh_soon();
@@ -112,7 +105,7 @@ class line_editor::session : public std::enable_shared_from_this<session> {
     if (std::exchange(stopped_, true)) return;
     let_go();
     std::error_code ignored;
-    readable_.cancel(ignored);
+    readable_.cancel();
     signals_.cancel(ignored);
     pause_.cancel();
     arrived_.notify_all();
@@ -121,6 +114,8 @@ class line_editor::session : public std::enable_shared_from_this<session> {
   net::awaitable<bool> flush(net::event::clock::time_point until) { return output_->flush(until); }
 
  private:
+  using clock = std::chrono::steady_clock;
+
   // The terminal.
 
   void take_in_hand() {
@@ -130,9 +125,17 @@ class line_editor::session : public std::enable_shared_from_this<session> {
     // Not before: libedit changes the terminal's mode, and who does that in the background is stopped.
     if (!buffer_) buffer_.emplace(terminal_);
     mode_.set(is_held_up_);
-    area_.resize(size_of(terminal_));
     refresh();
     wait_for_keys();
+  }
+
+  // Both may have changed, and no signal has come yet, or ever will.
+  void look_at_terminal() {
+    area_.resize(size_of(terminal_));
+    if (!in_hand_ || in_foreground(terminal_)) return;
+    in_hand_ = false;
+    area_.vanished();
+    look_again_later();
   }
 
   // Ctrl-C is a signal again.
@@ -154,19 +157,22 @@ class line_editor::session : public std::enable_shared_from_this<session> {
     // What the terminal does by itself in its usual mode. Where nobody could continue us, it does nothing.
     (void)::kill(0, SIGTSTP);
     take_in_hand();
+    continued_ = clock::now();
+  }
+
+  // Somebody else may have stopped us, or another thread, so that suspend() went on before the stop.
+  void continue_now() {
+    if (continued_ && clock::now() - *continued_ < signal_delay) return;
+    // Others have had the terminal, and what it shows is theirs.
+    area_.vanished();
+    take_in_hand();
   }
 
   void wait_for_signal() {
     signals_.async_wait([self = shared_from_this()](const std::error_code& cancelled, int signal) {
       if (cancelled || self->stopped_) return;
-      if (signal == SIGCONT) {
-        // Others have had the terminal, and what it shows is theirs.
-        self->area_.vanished();
-        self->take_in_hand();
-      } else {
-        self->area_.resize(size_of(self->terminal_));
-        self->refresh();
-      }
+      if (signal == SIGCONT) self->continue_now();
+      self->refresh();
       self->wait_for_signal();
     });
   }
@@ -183,14 +189,16 @@ class line_editor::session : public std::enable_shared_from_this<session> {
 
   // Not while output waits: it would come late, and there it would take the place of lines.
   void refresh() {
-    if (stopped_ || over_ || !buffer_ || !in_hand_ || !output_->is_idle()) return;
-    show(what_is_shown());
+    if (stopped_ || over_ || !buffer_) return;
+    look_at_terminal();
+    if (in_hand_ && output_->is_idle()) show(what_is_shown());
   }
 
   void show(input_text input) { (void)output_->put(area_.draw(std::move(input))); }
 
   void hide() {
-    if (area_.is_shown() && output_->is_idle() && in_foreground(terminal_)) (void)output_->put(area_.erase());
+    look_at_terminal();
+    if (output_->is_idle()) (void)output_->put(area_.erase());
     area_.vanished();
   }
 
@@ -205,26 +213,22 @@ class line_editor::session : public std::enable_shared_from_this<session> {
 
   void wait_for_keys() {
     if (stopped_ || over_ || is_held_up_ || !in_hand_ || std::exchange(is_waiting_, true)) return;
-    readable_.async_wait(asio::posix::descriptor_base::wait_read,
-                         [self = shared_from_this()](const std::error_code& failure) {
-                           self->is_waiting_ = false;
-                           if (self->stopped_) return;
-                           if (failure) return self->finish(error{errc::source_unreadable, failure.message()});
-                           self->read_keys();
-                           self->wait_for_keys();
-                         });
+    readable_.async_wait([self = shared_from_this()](const std::error_code& failure) {
+      self->is_waiting_ = false;
+      if (self->stopped_) return;
+      if (failure) return self->finish(error{errc::source_unreadable, "the terminal: " + failure.message()});
+      self->read_keys();
+      self->wait_for_keys();
+    });
   }
 
   void read_keys() {
-    if (!in_foreground(terminal_)) {
-      in_hand_ = false;
-      area_.vanished();
-      return look_again_later();
-    }
+    look_at_terminal();
+    if (!in_hand_) return;
     std::array<char, read_chunk> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init): read(2) does
     const ssize_t size = ::read(terminal_, bytes.data(), bytes.size());
-    if (size < 0 && errno != EINTR && errno != EAGAIN) return finish(error{errc::end_of_stream});
-    if (size == 0 && has_hung_up()) return finish(error{errc::end_of_stream});
+    if (size < 0 && errno != EINTR && errno != EAGAIN) return finish(error{errc::end_of_stream, "end of input"});
+    if (size == 0 && has_hung_up()) return finish(error{errc::end_of_stream, "end of input"});
     if (size <= 0) return;
     for (key& one : parser_.feed({bytes.data(), static_cast<std::size_t>(size)})) keys_.push_back(std::move(one));
     go_on();
@@ -271,7 +275,7 @@ class line_editor::session : public std::enable_shared_from_this<session> {
       case key_code::interrupt:
         return interrupt();
       case key_code::end_of_input:
-        if (buffer_->empty()) return finish(error{errc::end_of_stream});
+        if (buffer_->empty()) return finish(error{errc::end_of_stream, "end of input"});
         return buffer_->edit(key_code::erase_next);
       case key_code::suspend:
         return suspend();
@@ -363,10 +367,11 @@ class line_editor::session : public std::enable_shared_from_this<session> {
   std::deque<key> keys_;  // read and not handled
   std::deque<input_line> lines_;
   std::optional<error> over_;
-  asio::posix::basic_stream_descriptor<net::any_executor> readable_;
+  readiness readable_;
   asio::basic_signal_set<net::any_executor> signals_;
   asio::steady_timer pause_;
   net::event arrived_;
+  std::optional<clock::time_point> continued_;  // by suspend()
   bool in_hand_ = false;
   bool is_waiting_ = false;  // for keys
   bool is_held_up_ = false;  // there are keys, and no room for lines

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/readiness.hpp"
 #include "tcptools/base/unique_fd.hpp"
 
 namespace tcptools::cli {
@@ -28,10 +29,10 @@ struct opened {
 
 opened open_again(int descriptor) {
   struct stat status{};
-  const bool known = ::fstat(descriptor, &status) == 0;
+  if (::fstat(descriptor, &status) != 0) return {};
   unique_fd copy{::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)};
-  if (known && S_ISSOCK(status.st_mode)) return {std::move(copy), manner::socket};
-  if (!known || !(S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode))) return {std::move(copy), manner::file};
+  if (S_ISSOCK(status.st_mode)) return {std::move(copy), manner::socket};
+  if (!S_ISCHR(status.st_mode) && !S_ISFIFO(status.st_mode)) return {std::move(copy), manner::file};
 
   const std::string name = "/proc/self/fd/" + std::to_string(descriptor);
   unique_fd again{::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
@@ -44,15 +45,11 @@ opened open_again(int descriptor) {
 // Shared with the handler that waits for room, which may still be queued when the output is gone.
 struct output_lines::writer : std::enable_shared_from_this<writer> {
   writer(const net::any_executor& executor, opened target, std::size_t most)
-      : descriptor{executor}, written{executor}, how{target.how}, bound{most} {
-    const int fd = target.descriptor.release();
-    std::error_code failure;
-    if (fd >= 0) descriptor.assign(fd, failure);
-    if (fd < 0 || failure) {
-      if (fd >= 0) ::close(fd);
-      state = output_error(failure ? failure.value() : errno);
-    }
-  }
+      : descriptor{std::move(target.descriptor)},
+        how{target.how},
+        writable{executor, descriptor.get(), readiness::kind::output},
+        written{executor},
+        bound{most} {}
 
   bool put(std::string_view text) {
     if (!state) return false;
@@ -99,7 +96,7 @@ struct output_lines::writer : std::enable_shared_from_this<writer> {
   }
 
   ssize_t write_some(std::string_view text) {
-    const int fd = descriptor.native_handle();
+    const int fd = descriptor.get();
     switch (how) {
       case manner::socket:
         return ::send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -118,22 +115,22 @@ struct output_lines::writer : std::enable_shared_from_this<writer> {
 
   void wait() {
     is_waiting = true;
-    descriptor.async_wait(asio::posix::descriptor_base::wait_write,
-                          [self = shared_from_this()](const std::error_code& failure) {
-                            self->is_waiting = false;
-                            if (self->is_gone) return;
-                            if (failure) {
-                              self->fail(output_error(failure.value()));
-                            } else {
-                              self->write();
-                            }
-                            if (self->is_idle() && self->call) self->call();
-                          });
+    writable.async_wait([self = shared_from_this()](const std::error_code& failure) {
+      self->is_waiting = false;
+      if (self->is_gone) return;
+      if (failure) {
+        self->fail(output_error(failure.value()));
+      } else {
+        self->write();
+      }
+      if (self->is_idle() && self->call) self->call();
+    });
   }
 
-  asio::posix::basic_stream_descriptor<net::any_executor> descriptor;
-  net::event written;
+  unique_fd descriptor;
   manner how;
+  readiness writable;
+  net::event written;
   std::size_t bound;
   std::string waiting;
   std::size_t dropped = 0;
@@ -148,8 +145,7 @@ output_lines::output_lines(const net::any_executor& executor, int descriptor, st
 
 output_lines::~output_lines() {
   writer_->is_gone = true;
-  std::error_code ignored;
-  writer_->descriptor.close(ignored);
+  writer_->writable.cancel();
 }
 
 bool output_lines::put(std::string_view text) { return writer_->put(text); }

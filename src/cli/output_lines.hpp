@@ -1,7 +1,6 @@
 // Output that nobody has to wait for: what a slow reader leaves is kept up to a bound, and then dropped and counted.
 #pragma once
 
-#include <asio/posix/basic_stream_descriptor.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>

@@ -13,19 +13,16 @@
 #include "cli/terminal.hpp"
 
 namespace tcptools::cli {
-namespace {
-
-// How often a process in the background looks whether it still is.
-constexpr std::chrono::milliseconds background_pause{300};
-
-}  // namespace
 
 pipe_lines::pipe_lines(const net::any_executor& executor, int descriptor, std::unique_ptr<text_output> output)
-    : descriptor_{descriptor},
+    : executor_{executor},
+      descriptor_{descriptor},
       readable_{executor, descriptor, readiness::kind::input},
       output_{std::move(output)},
       stopping_{executor},
-      is_terminal_{is_terminal(descriptor)} {}
+      is_terminal_{is_terminal(descriptor)} {
+  if (readable_.error_number() != 0 && readable_.error_number() != EPERM) fail(readable_.error_number());
+}
 
 net::awaitable<result<input_line>> pipe_lines::next() {
   while (!stopped_) {
@@ -52,12 +49,11 @@ void pipe_lines::stop() {
 net::awaitable<bool> pipe_lines::flush(net::event::clock::time_point until) { return output_->flush(until); }
 
 net::awaitable<void> pipe_lines::wait_until_readable() {
-  // epoll(7) knows no files, and not /dev/null: they are always readable.
-  if (!readable_.can_wait()) {
-    co_await asio::post(readable_.get_executor(), asio::use_awaitable_t<net::any_executor>{});
+  if (readable_.error_number() != 0) {
+    co_await asio::post(executor_, asio::use_awaitable_t<net::any_executor>{});
     co_return;
   }
-  (void)co_await readable_.wait();
+  (void)co_await readable_.async_wait(net::use_tuple);
   // What is typed is meant for the shell then, and who reads it all the same is stopped.
   while (is_terminal_ && !stopped_ && !in_foreground(descriptor_)) {
     (void)co_await stopping_.wait_until(net::event::clock::now() + background_pause);
@@ -76,10 +72,14 @@ void pipe_lines::read_some() {
   if (size > 0) {
     waiting_.append(bytes.data(), static_cast<std::size_t>(size));
   } else if (size == 0) {
-    over_ = error{errc::end_of_stream};
+    over_ = error{errc::end_of_stream, "end of input"};
   } else if (errno != EINTR && errno != EAGAIN) {
-    over_ = error{errc::source_unreadable, "standard input: " + os_text(errno)};
+    fail(errno);
   }
+}
+
+void pipe_lines::fail(int error_number) {
+  over_ = error{errc::source_unreadable, "standard input: " + os_text(error_number)};
 }
 
 std::optional<input_line> pipe_lines::take_line() {

@@ -32,7 +32,9 @@ class pipe_lines final : public input_lines {
   [[nodiscard]] input_line take(std::size_t end);
   net::awaitable<void> wait_until_readable();
   void read_some();
+  void fail(int error_number);
 
+  net::any_executor executor_;
   int descriptor_;
   readiness readable_;
   std::unique_ptr<text_output> output_;

@@ -1,9 +1,8 @@
 #include "cli/readiness.hpp"
 
 #include <sys/epoll.h>
-#include <unistd.h>
 
-#include <system_error>
+#include <cerrno>
 
 #include "tcptools/base/unique_fd.hpp"
 
@@ -24,26 +23,23 @@ std::uint32_t events_of(readiness::kind what) noexcept {
 
 }  // namespace
 
-readiness::readiness(const net::any_executor& executor, int descriptor, kind what) : watch_{executor} {
-  unique_fd watch{::epoll_create1(EPOLL_CLOEXEC)};
+readiness::readiness(const net::any_executor& executor, int descriptor, kind what) : epoll_{executor} {
+  unique_fd instance{::epoll_create1(EPOLL_CLOEXEC)};
   epoll_event wanted{};
   wanted.events = events_of(what);
-  if (!watch || ::epoll_ctl(watch.get(), EPOLL_CTL_ADD, descriptor, &wanted) != 0) return;
+  if (!instance || ::epoll_ctl(instance.get(), EPOLL_CTL_ADD, descriptor, &wanted) != 0) {
+    error_number_ = errno;
+    return;
+  }
   std::error_code failure;
-  watch_.assign(watch.get(), failure);
-  if (failure) return;
-  (void)watch.release();
-  can_wait_ = true;
-}
-
-net::awaitable<bool> readiness::wait() {
-  const auto [failure] = co_await watch_.async_wait(asio::posix::descriptor_base::wait_read, net::use_tuple);
-  co_return !failure;
+  epoll_.assign(instance.get(), failure);
+  error_number_ = failure.value();
+  if (!failure) (void)instance.release();
 }
 
 void readiness::cancel() {
   std::error_code ignored;
-  watch_.cancel(ignored);
+  epoll_.cancel(ignored);
 }
 
 }  // namespace tcptools::cli

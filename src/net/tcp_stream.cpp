@@ -40,22 +40,39 @@ bool would_block(int error_number) noexcept { return error_number == EAGAIN; }
 
 }  // namespace
 
-tcp_stream::tcp_stream(tcp_socket socket)
-    : socket_{std::move(socket)}, peer_{describe_peer(socket_)}, deadline_{socket_.get_executor(), [this] {
-                                                                             std::error_code ignored;
-                                                                             socket_.cancel(ignored);
-                                                                           }} {
+tcp_stream::tcp_stream(tcp_socket socket) : socket_{std::move(socket)}, peer_{describe_peer(socket_)} {
   std::error_code ignored;  // none of these is needed for a correct transfer
   socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
   socket_.set_option(asio::socket_base::keep_alive{true}, ignored);
   socket_.native_non_blocking(true, ignored);
-  (void)::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent, sizeof most_unsent);
+  const auto set = [this](int option, int value) {
+    (void)::setsockopt(socket_.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+  };
+  set(TCP_NOTSENT_LOWAT, most_unsent);
+  // A peer that vanished is found out within three minutes; the system's own idea is two hours.
+  set(TCP_KEEPIDLE, 60);
+  set(TCP_KEEPINTVL, 20);
+  set(TCP_KEEPCNT, 6);
 }
 
 result<void> tcp_stream::check_usable() const {
   if (!socket_.is_open()) return error{errc::connection_lost, "connection to " + peer_.text + " closed"};
-  if (deadline_.expired()) return error{errc::timed_out, "connection to " + peer_.text + " timed out"};
+  if (deadline_ && deadline_->expired()) return error{errc::timed_out, "connection to " + peer_.text + " timed out"};
   return {};
+}
+
+void tcp_stream::set_deadline(clock::time_point when) {
+  if (!deadline_) {
+    deadline_.emplace(socket_.get_executor(), [this] {
+      std::error_code ignored;
+      socket_.cancel(ignored);
+    });
+  }
+  deadline_->set(when);
+}
+
+void tcp_stream::clear_deadline() {
+  if (deadline_) deadline_->clear();
 }
 
 error tcp_stream::lost(int error_number) const {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -22,7 +23,7 @@ using json = nlohmann::json;
 using namespace std::chrono_literals;
 
 // What the machine told its observer.
-class chat_log final : public chat::chat_observer {
+class chat_log final : public chat::server_observer {
  public:
   void on_open(const chat::member& who) override { note("open", who.peer); }
   void on_named(const chat::member& who) override { note("named", who.name()); }
@@ -51,8 +52,8 @@ struct scripted_address {
 
 class scripted_member final : private scripted_address, public chat::member {
  public:
-  scripted_member(chat::memory_use& use, std::string peer, std::string address)
-      : scripted_address{std::move(peer), std::move(address)}, member{use, peer_text, address_text} {}
+  scripted_member(chat::memory_use& use, std::string its_peer, std::string its_address)
+      : scripted_address{std::move(its_peer), std::move(its_address)}, member{use, peer_text, address_text} {}
 
   void wake() override { ++wakes; }
   void abort() override { is_aborted = true; }
@@ -101,8 +102,10 @@ class chat_rig {
   }
 
   void say(scripted_member& who, const json& line) { machine.on_bytes(who, line.dump() + "\n", now); }
-  void say(scripted_member& who, std::string_view bytes) { machine.on_bytes(who, bytes, now); }
-  void say(scripted_member& who, const char* bytes) { say(who, std::string_view{bytes}); }
+  template <std::convertible_to<std::string_view> Bytes>
+  void say(scripted_member& who, const Bytes& bytes) {
+    machine.on_bytes(who, bytes, now);
+  }
 
   // What a session is sent, as text; as JSON, a line each.
   std::string text(scripted_member& who) {

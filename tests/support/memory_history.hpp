@@ -109,9 +109,9 @@ inline void memory_history::add(chat::history_contents& contents, const chat::st
 // By time, then in the order of rooms and ids.
 inline void memory_history::sort_keys(chat::history_contents& contents) {
   const auto order = [&](const chat::stored_key& key) {
-    return std::tuple{key.time, find(contents, key.room) - contents.rooms.begin(), key.id};
+    return std::tuple{key.time, find(contents, key.room) - contents.rooms.begin(), key.id, key.key};
   };
-  std::ranges::stable_sort(contents.keys, {}, order);
+  std::ranges::sort(contents.keys, {}, order);
 }
 
 }  // namespace tcptools::testing

@@ -25,12 +25,13 @@ inline constexpr auto longest_ago = 1'000'000'000'000s;  // its milliseconds fit
 inline constexpr auto silent_start = 1s;  // then a connection is plain
 inline constexpr auto first_line_wait = 10s;
 inline constexpr auto quiet_gap = 100ms;  // after which unterminated text is a message
-inline constexpr auto ping_interval = 30s;
-inline constexpr auto silence = 90s;  // after which a structured session is gone
+inline constexpr auto ping_interval = 60s;
+inline constexpr auto silence = 150s;  // after which a structured session is gone
 inline constexpr auto presence_interval = 1s;
 inline constexpr auto presence_delay = 100ms;
 inline constexpr auto half_closed_wait = 1s;
 inline constexpr auto goodbye_wait = 5s;
+inline constexpr auto plain_reply_wait = 1s;  // of a plain client that has nothing more to say
 inline constexpr auto drain_wait = 5s;
 
 // What a session may have under way.
@@ -38,6 +39,7 @@ inline constexpr std::size_t unread_answers = 256U << 10U;  // bytes; beyond it 
 inline constexpr std::size_t own_messages_waiting = 1024;   // of a plain session, in what it has not read
 inline constexpr std::size_t input_chunk = 64U << 10U;      // bytes read at once
 inline constexpr std::size_t names_shown = 8;               // in one line about who came and went
+inline constexpr std::size_t names_gathered = 256;          // for it; beyond that they are only counted
 
 // What a server keeps.
 inline constexpr std::size_t rooms = 1024;
@@ -50,7 +52,7 @@ inline constexpr std::size_t uncommitted_bytes = 4U << 20U;
 // What a client does.
 inline constexpr std::size_t client_window = 64;  // requests that wait for an answer, most of them messages
 inline constexpr auto welcome_wait = 10s;
-inline constexpr auto quit_wait = 1s;       // for the answer to `quit`
+inline constexpr auto quit_wait = 1s;      // for the answer to `quit`
 inline constexpr auto steady_after = 10s;  // a session that lasted so long counts as progress
 
 }  // namespace tcptools::chat::limits

@@ -15,8 +15,8 @@ enum class framing : std::uint8_t {
   plain,       // a line over limits::plain_line is cut between two characters; telnet commands are taken out
 };
 
-// Holds what was fed and not yet taken, and no memory when that is nothing. A view it gives is valid until the next
-// call that is not const.
+// Holds what was fed and not yet taken, and no memory when next_line() has said that this is nothing. A view it gives
+// is valid until the next call that is not const.
 class line_splitter {
  public:
   void feed(std::string_view bytes);

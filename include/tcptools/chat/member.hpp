@@ -54,6 +54,7 @@ class member {
   const std::string_view peer;
   const std::string_view address;
   std::string nick;
+  std::string nick_before;  // in the room it is in
   line_splitter in;
   memory_share input;
   std::uint64_t number = 0;

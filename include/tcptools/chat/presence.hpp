@@ -16,7 +16,7 @@ class presence {
   using clock = std::chrono::steady_clock;
 
   void came(const std::string& name, clock::time_point now);
-  // Somebody who came and went before it was told is not told of.
+  // Somebody who came and went before it was told is not told of; of a storm, only the first ones are recognised.
   void went(const std::string& name, clock::time_point now);
 
   // When there is something to tell.

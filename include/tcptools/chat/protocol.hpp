@@ -188,7 +188,8 @@ struct tagged_event {
 
 // Server: one line of a client, without its end. The first line of a session is decoded by parse_hello().
 [[nodiscard]] std::variant<tagged_request, complaint> parse_request(std::string_view line);
-// Nothing if the line is no JSON object with the member `tcpchat`: then it is no greeting, but text.
+// Nothing if the line is no JSON object with the member `tcpchat`: then it is no greeting, but text. One that is wrong
+// only after that member is a bad greeting: it may hold a ticket, which is not for others to read.
 [[nodiscard]] std::optional<std::variant<requests::hello, complaint>> parse_hello(std::string_view line);
 
 // Server: appends a line with its LF. What is text in it is safe already (safe_text): only what JSON demands is
@@ -198,11 +199,11 @@ void append_line(std::string& out, const event& what, std::string_view tag = {})
 void append_message(std::string& out, std::string_view room, std::uint64_t id, wall_time time, std::string_view from,
                     std::string_view text);
 
-// Client: appends a line with its LF.
+// Client: appends a line with its LF; nothing for requests::help. What is text in it is UTF-8.
 void append_line(std::string& out, const request& what, std::string_view tag = {});
 
 // Client: one line of a server, without its end, with all its text made safe. Nothing for a type it does not know; a
-// complaint if it is not what a server may say.
+// complaint if it is not what a server may say. A `code` it does not know is code::refused.
 [[nodiscard]] std::variant<std::optional<tagged_event>, complaint> parse_event(std::string_view line);
 
 }  // namespace tcptools::chat

@@ -11,8 +11,8 @@ namespace tcptools::chat {
 // and tabs at its end are taken off.
 [[nodiscard]] std::string safe_text(std::string_view text);
 
-// The longest beginning of `text` that has at most `size` bytes and does not end within a character. Where that would
-// be nothing, because the text is not UTF-8, `size` bytes.
+// `text` if it has at most `size` bytes, otherwise so much of its beginning without an unfinished character at the end.
+// Where nothing would be left, because the text is not UTF-8, `size` bytes.
 [[nodiscard]] std::string_view cut_to(std::string_view text, std::size_t size) noexcept;
 
 // The length of an unfinished character at the end of `text`, 0 to 3 bytes: what could become UTF-8 with bytes to come.

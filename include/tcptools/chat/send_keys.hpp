@@ -25,17 +25,27 @@ class send_keys {
   wall_time expire(wall_time now);
   void forget_room(std::string_view room);
 
-  [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
  private:
+  struct entry {
+    std::uint64_t id = 0;
+    std::uint64_t number = 0;  // of its age
+  };
   struct age {
-    std::string full;
+    std::string room;
+    std::string key;
+    std::uint64_t number = 0;
     wall_time time = 0;
   };
 
+  void forget_oldest();
+
   std::size_t most_;
-  std::unordered_map<std::string, std::uint64_t> ids_;  // by ROOM NUL KEY
-  std::deque<age> ages_;
+  std::size_t size_ = 0;
+  std::uint64_t last_number_ = 0;
+  std::unordered_map<std::string, std::unordered_map<std::string, entry>> rooms_;
+  std::deque<age> ages_;  // also of keys whose room was forgotten
 };
 
 }  // namespace tcptools::chat

@@ -4,6 +4,7 @@
 #include <asio/ip/tcp.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "tcptools/net/deadline.hpp"
@@ -31,8 +32,8 @@ class tcp_stream final : public stream {
   [[nodiscard]] awaitable<result<void>> shutdown_send() override;
   void close() override;
 
-  void set_deadline(clock::time_point when) override { deadline_.set(when); }
-  void clear_deadline() override { deadline_.clear(); }
+  void set_deadline(clock::time_point when) override;
+  void clear_deadline() override;
 
   void reset() override;
   [[nodiscard]] std::size_t unacknowledged() const override;
@@ -52,7 +53,7 @@ class tcp_stream final : public stream {
 
   mutable tcp_socket socket_;
   peer_info peer_;
-  deadline deadline_;
+  std::optional<deadline> deadline_;  // once one was set: many streams have none
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
   unsigned calls_in_a_row_ = 0;

@@ -97,7 +97,8 @@ class sqlite_user {
       if (text.empty() && count > 0 && columns[0] != nullptr) text = columns[0];
       return 0;
     };
-    must(sqlite3_exec(database_, sql.c_str(), take, &first, nullptr) == SQLITE_OK, sqlite3_errmsg(database_));
+    const int code = sqlite3_exec(database_, sql.c_str(), take, &first, nullptr);
+    must(code == SQLITE_OK, sqlite3_errmsg(database_));
     return first;
   }
 
@@ -112,7 +113,7 @@ inline std::map<std::string, std::string> snapshot(const temp_dir& dir) {
   std::map<std::string, std::string> files;
   for (const auto& one : std::filesystem::directory_iterator{dir.path()}) {
     const std::string name = one.path().filename().string();
-    files[name] = one.is_regular_file() ? dir.read(name) : "(no file)";
+    files[name] = std::filesystem::is_regular_file(one.symlink_status()) ? dir.read(name) : "(no file)";
   }
   return files;
 }
@@ -143,6 +144,41 @@ void in_child(Function function) {
   failure.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
   must(failure.empty(), failure);
   must(status == 0, "the process ended with status " + std::to_string(status));
+}
+
+// Some rooms, messages and keys.
+inline void make_some(const std::string& path) {
+  const auto file = open_history(path);
+  must(file->commit(new_room("lobby")).has_value(), "not committed");
+  must(file->commit(new_room("other", other_epoch)).has_value(), "not committed");
+  must(file->commit(messages("lobby", 1, 6, "k")).has_value(), "not committed");
+  chat::history_batch batch = messages("other", 1, 3, "k");
+  batch.messages[1].text = std::string(6000, 'x');  // more than a page holds
+  batch.pruned = {{"lobby", 3}};
+  must(file->commit(batch).has_value(), "not committed");
+}
+
+// Why the file is refused, having made sure that it and what is beside it are as they were.
+inline error refusal(const temp_dir& dir, const std::string& path) {
+  const auto before = snapshot(dir);
+  const auto file = chat::history_file::open(path);
+  must(!file.has_value(), "it was opened");
+  must(snapshot(dir) == before, "something changed: " + file.error().text());
+  must(file.error().text().find('\n') == std::string::npos, "more than one line");
+  return file.error();
+}
+
+inline std::string refused(const temp_dir& dir, const std::string& path, errc cause = errc::conflict) {
+  const error why = refusal(dir, path);
+  CHECK(why.code() == cause);
+  return why.text();
+}
+
+// 0 where there is none.
+inline std::uint64_t file_size(const std::string& path) {
+  std::error_code missing;
+  const std::uintmax_t size = std::filesystem::file_size(path, missing);
+  return missing ? 0 : size;
 }
 
 }  // namespace tcptools::testing

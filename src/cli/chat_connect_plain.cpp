@@ -1,0 +1,110 @@
+#include "cli/chat_connect_plain.hpp"
+
+#include <unistd.h>
+
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cli/exit_code.hpp"
+#include "cli/input_lines.hpp"
+#include "cli/status_line.hpp"
+#include "cli/terminal.hpp"
+#include "tcptools/chat/plain_client.hpp"
+#include "tcptools/net/shutdown.hpp"
+#include "tcptools/net/task_group.hpp"
+
+namespace tcptools::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+class plain_program {
+ public:
+  explicit plain_program(const chat_options& options)
+      : options_{options},
+        errors_{options.program},
+        is_interactive_{is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)},
+        client_{io_.get_executor(), [this](const std::string& text) { show(text); }},
+        tasks_{io_.get_executor(), [this](std::string_view task, std::string_view what) {
+                 errors_.say("internal error in " + std::string{task} + ": " + std::string{what});
+                 client_.stop();
+               }} {
+    input_settings settings;
+    settings.prompt = "> ";
+    settings.on_interrupt = [this] { client_.stop(); };
+    lines_ = open_input_lines(io_.get_executor(), std::move(settings));
+  }
+
+  int run() {
+    (void)std::signal(SIGPIPE, SIG_IGN);
+    net::shutdown_signals signals{io_.get_executor(), [this](int) { client_.stop(); },
+                                  [](int signal) { std::_Exit(128 + signal); }};
+    tasks_.spawn("client", receive(signals));
+    io_.run();
+    if (signals.received() != 0) return static_cast<int>(exit_code::signal) + signals.received();
+    if (end_) return static_cast<int>(exit_code::success);
+    lines_.reset();  // the terminal is as it was before anything is said of the end
+    errors_.say(end_.error().text());
+    return static_cast<int>(exit_code_for(end_.error().code()));
+  }
+
+ private:
+  net::awaitable<void> receive(net::shutdown_signals& signals) {
+    const chat::client_settings& to = options_.client;
+    end_ = co_await client_.connect(to.host, to.port, to.connect_timeout);
+    if (end_) {
+      if (options_.verbose || is_interactive_) errors_.say("connected to " + client_.peer().text);
+      tasks_.spawn("input", send());
+      end_ = co_await client_.run();
+      const bool was_cut_short =
+          end_ && !is_all_said_ && !is_interactive_ && signals.received() == 0 && !is_output_gone_;
+      if (was_cut_short) end_ = error{errc::connection_lost, "the server closed the connection before all was said"};
+    }
+    lines_->stop();
+    client_.stop();
+    (void)co_await lines_->flush(net::event::clock::now() + 1s);
+    signals.stop();
+  }
+
+  net::awaitable<void> send() {
+    for (;;) {
+      const result<input_line> line = co_await lines_->next();
+      if (!line) {
+        if (line.error().code() == errc::cancelled) co_return;
+        break;
+      }
+      const result<void> sent = co_await client_.say(line->text);
+      if (!sent) co_return;
+    }
+    is_all_said_ = true;
+    (void)co_await client_.finish();
+  }
+
+  void show(const std::string& text) {
+    if (lines_->print(text)) return;
+    is_output_gone_ = true;
+    client_.stop();
+  }
+
+  const chat_options& options_;
+  asio::io_context io_{1};
+  status_line errors_;
+  bool is_interactive_;
+  std::unique_ptr<input_lines> lines_;
+  chat::plain_client client_;
+  net::task_group tasks_;
+  result<void> end_;
+  bool is_all_said_ = false;
+  bool is_output_gone_ = false;
+};
+
+}  // namespace
+
+int run_chat_connect_plain(const chat_options& options) { return plain_program{options}.run(); }
+
+}  // namespace tcptools::cli
