@@ -16,6 +16,7 @@ import unittest
 
 BIN_DIR = pathlib.Path(os.environ.get("TCPTOOLS_BIN_DIR", "build/dev")).resolve()
 TCPSEND = str(BIN_DIR / "tcpsend")
+TCPCHAT = str(BIN_DIR / "tcpchat")
 PATIENCE = 60  # seconds, for what takes a moment unless something is wrong
 
 
@@ -49,9 +50,9 @@ def peak_memory(pid):
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
-def sanitized():
-    """Whether the programs are slower and larger than they are: built with a sanitizer."""
-    with open(TCPSEND, "rb") as program, mmap.mmap(program.fileno(), 0, access=mmap.ACCESS_READ) as content:
+def sanitized(program=TCPSEND):
+    """Whether a program is slower and larger than it is: built with a sanitizer."""
+    with open(program, "rb") as program, mmap.mmap(program.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(b"__asan_init") >= 0 or content.find(b"__tsan_init") >= 0
 
 
@@ -68,20 +69,18 @@ def on_small_disk(directory, size):
     return [*unshare, *mount] if tried.returncode == 0 else None
 
 
-class Server:
-    """A `tcpsend serve` on a free port. Standard error is in .log(), standard output in .output()."""
+class ServerProcess:
+    """A program that listens on a free port. Standard error is in .log(), standard output in .output()."""
 
-    def __init__(self, case, directory, *options, environment=None, wait=True, prefix=()):
+    def __init__(self, case, program, *options, environment=None, wait=True, prefix=(), stdin=subprocess.DEVNULL):
         self.files = pathlib.Path(tempfile.mkdtemp(dir=case.dir, prefix="server-"))
-        self.directory = pathlib.Path(directory)
         port_file = self.files / "port"
-        command = [*prefix, TCPSEND, "serve", "--dir", str(directory)]
+        command = [*prefix, program, "serve", "--port-file", str(port_file)]
         if "--port" not in options:
             command += ["--port", "0"]
-        command += ["--port-file", str(port_file), *options]
         with open(self.files / "log", "wb") as log, open(self.files / "output", "wb") as output:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=log, cwd=case.dir,
+                [*command, *map(str, options)], stdin=stdin, stdout=output, stderr=log, cwd=case.dir,
                 env={**os.environ, **(environment or {})})
         self.port = None
         case.addCleanup(self.kill)
@@ -119,6 +118,34 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        if self.process.stdin:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+
+
+class Server(ServerProcess):
+    """A `tcpsend serve`."""
+
+    def __init__(self, case, directory, *options, **rest):
+        self.directory = pathlib.Path(directory)
+        super().__init__(case, TCPSEND, "--dir", directory, *options, **rest)
+
+
+class ChatServer(ServerProcess):
+    """A `tcpchat serve`. With console=True its operator types with .type(), and .output() is what is shown."""
+
+    def __init__(self, case, *options, console=False, **rest):
+        if console:
+            options, rest["stdin"] = ("--console", *options), subprocess.PIPE
+        super().__init__(case, TCPCHAT, *options, **rest)
+
+    def type(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def logged(self):
+        """What is in the log, with --log-format json."""
+        return [json.loads(line) for line in self.log().splitlines()]
 
 
 class Case(unittest.TestCase):
@@ -139,14 +166,17 @@ class Case(unittest.TestCase):
     def serve(self, *options, directory=None, **rest):
         return Server(self, directory or self.into, *options, **rest)
 
-    def start(self, *arguments, **rest):
+    def serve_chat(self, *options, **rest):
+        return ChatServer(self, *options, **rest)
+
+    def start(self, *arguments, program=TCPSEND, **rest):
         """Starts tcpsend with arguments, or prefix + tcpsend, e.g. start(..., prefix=["strace"]); a Popen."""
         prefix = rest.pop("prefix", [])
         rest.setdefault("stdin", subprocess.DEVNULL)
         rest.setdefault("stdout", subprocess.PIPE)
         rest.setdefault("stderr", subprocess.PIPE)
         rest.setdefault("cwd", self.dir)
-        process = subprocess.Popen([*prefix, TCPSEND, *map(str, arguments)], **rest)
+        process = subprocess.Popen([*prefix, program, *map(str, arguments)], **rest)
 
         def end():
             if process.poll() is None:
@@ -160,6 +190,10 @@ class Case(unittest.TestCase):
         """Runs tcpsend to its end: .returncode, .stdout, .stderr (text)."""
         process = self.start(*arguments, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL, **rest)
         return self.finish(process, input, patience)
+
+    def run_tcpchat(self, *arguments, **rest):
+        """The same for tcpchat."""
+        return self.run_tcpsend(*arguments, program=TCPCHAT, **rest)
 
     def finish(self, process, input=None, patience=PATIENCE):
         """Waits for the end of a tcpsend that was started: .returncode, .stdout, .stderr (text)."""
