@@ -30,7 +30,6 @@
 namespace tcptools::cli {
 namespace {
 
-constexpr std::chrono::milliseconds background_pause{300};
 // Within which SIGCONT is told after it came.
 constexpr std::chrono::milliseconds signal_delay{100};
 constexpr std::size_t read_chunk = 4096;
@@ -89,6 +88,7 @@ class line_editor::session : public std::enable_shared_from_this<session> {
   }
 
   result<void> print(std::string_view line) {
+    look_at_terminal();
     if (output_->put(area_.erase() + std::string{line} + "\n")) {
       area_.vanished();
       refresh_soon();
@@ -125,9 +125,17 @@ class line_editor::session : public std::enable_shared_from_this<session> {
     // Not before: libedit changes the terminal's mode, and who does that in the background is stopped.
     if (!buffer_) buffer_.emplace(terminal_);
     mode_.set(is_held_up_);
-    area_.resize(size_of(terminal_));
     refresh();
     wait_for_keys();
+  }
+
+  // Both may have changed, and no signal has come yet, or ever will.
+  void look_at_terminal() {
+    area_.resize(size_of(terminal_));
+    if (!in_hand_ || in_foreground(terminal_)) return;
+    in_hand_ = false;
+    area_.vanished();
+    look_again_later();
   }
 
   // Ctrl-C is a signal again.
@@ -163,12 +171,8 @@ class line_editor::session : public std::enable_shared_from_this<session> {
   void wait_for_signal() {
     signals_.async_wait([self = shared_from_this()](const std::error_code& cancelled, int signal) {
       if (cancelled || self->stopped_) return;
-      if (signal == SIGCONT) {
-        self->continue_now();
-      } else {
-        self->area_.resize(size_of(self->terminal_));
-        self->refresh();
-      }
+      if (signal == SIGCONT) self->continue_now();
+      self->refresh();
       self->wait_for_signal();
     });
   }
@@ -185,14 +189,16 @@ class line_editor::session : public std::enable_shared_from_this<session> {
 
   // Not while output waits: it would come late, and there it would take the place of lines.
   void refresh() {
-    if (stopped_ || over_ || !buffer_ || !in_hand_ || !output_->is_idle()) return;
-    show(what_is_shown());
+    if (stopped_ || over_ || !buffer_) return;
+    look_at_terminal();
+    if (in_hand_ && output_->is_idle()) show(what_is_shown());
   }
 
   void show(input_text input) { (void)output_->put(area_.draw(std::move(input))); }
 
   void hide() {
-    if (area_.is_shown() && output_->is_idle() && in_foreground(terminal_)) (void)output_->put(area_.erase());
+    look_at_terminal();
+    if (output_->is_idle()) (void)output_->put(area_.erase());
     area_.vanished();
   }
 
@@ -217,11 +223,8 @@ class line_editor::session : public std::enable_shared_from_this<session> {
   }
 
   void read_keys() {
-    if (!in_foreground(terminal_)) {
-      in_hand_ = false;
-      area_.vanished();
-      return look_again_later();
-    }
+    look_at_terminal();
+    if (!in_hand_) return;
     std::array<char, read_chunk> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init): read(2) does
     const ssize_t size = ::read(terminal_, bytes.data(), bytes.size());
     if (size < 0 && errno != EINTR && errno != EAGAIN) return finish(error{errc::end_of_stream, "end of input"});

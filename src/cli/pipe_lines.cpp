@@ -13,12 +13,6 @@
 #include "cli/terminal.hpp"
 
 namespace tcptools::cli {
-namespace {
-
-// How often a process in the background looks whether it still is.
-constexpr std::chrono::milliseconds background_pause{300};
-
-}  // namespace
 
 pipe_lines::pipe_lines(const net::any_executor& executor, int descriptor, std::unique_ptr<text_output> output)
     : executor_{executor},

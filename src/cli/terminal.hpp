@@ -1,6 +1,7 @@
 // What a descriptor is connected to.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 namespace tcptools::cli {
@@ -18,5 +19,8 @@ void keep_standard_descriptors() noexcept;
 
 // Whether this process may read from its terminal, and change its mode: any other is stopped by the attempt.
 [[nodiscard]] bool in_foreground(int terminal) noexcept;
+
+// How often a process in the background looks whether it still is: nobody tells it.
+inline constexpr std::chrono::milliseconds background_pause{300};
 
 }  // namespace tcptools::cli

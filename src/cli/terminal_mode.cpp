@@ -17,7 +17,8 @@ void terminal_mode::set(bool interrupts) {
   mode.c_iflag &= ~static_cast<tcflag_t>(INLCR | IGNCR | ICRNL | ISTRIP | IXON);
   mode.c_oflag |= static_cast<tcflag_t>(OPOST | ONLCR);
   mode.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ECHONL | IEXTEN);
-  mode.c_lflag |= static_cast<tcflag_t>(ISIG);  // for Ctrl-\, if all else fails
+  // For Ctrl-\, if all else fails; and a signal leaves alone what is on its way to the screen.
+  mode.c_lflag |= static_cast<tcflag_t>(ISIG | NOFLSH);
   if (!interrupts) mode.c_cc[VINTR] = _POSIX_VDISABLE;
   mode.c_cc[VSUSP] = _POSIX_VDISABLE;
   // A read returns what there is, also nothing.

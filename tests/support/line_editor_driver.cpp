@@ -90,6 +90,7 @@ class driver {
       tell("flooded");
     } else if (command == "hold") {
       held_ = true;
+      tell("held");
     } else if (command == "go") {
       held_ = false;
       ready_.notify_all();

@@ -67,7 +67,7 @@ TEST_CASE("lines that nobody reads are dropped beyond a bound, and counted where
   for (const bool with_socket : {false, true}) {
     const connection to = with_socket ? a_socket() : a_pipe();
     const int flags = ::fcntl(to.writing.get(), F_GETFL);
-    run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+    run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
       output_lines output{executor, to.writing.get(), 100 * line_size};
       int idle = 0;
       output.on_idle([&] { ++idle; });
@@ -100,7 +100,7 @@ TEST_CASE("lines that nobody reads are dropped beyond a bound, and counted where
 
 TEST_CASE("after lines were dropped, others are taken only when there is room again", "[cli]") {
   const connection to = a_pipe();
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     output_lines output{executor, to.writing.get(), 10 * line_size};
     while (output.put(line(1))) {
     }
@@ -115,7 +115,7 @@ TEST_CASE("after lines were dropped, others are taken only when there is room ag
 TEST_CASE("a terminal that does not read holds nothing up", "[cli]") {
   pseudo_terminal terminal;
   const int flags = ::fcntl(terminal.end(), F_GETFL);
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     output_lines output{executor, terminal.end(), 50 * line_size};
     int dropped = 0;
     for (int i = 0; i < 500; ++i) dropped += output.put(line(i)) ? 0 : 1;
@@ -136,7 +136,7 @@ TEST_CASE("a file is written where its descriptor stands", "[cli]") {
   const temp_dir directory;
   const std::string path = directory.write("file", "before\n");
   const unique_fd file{::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)};
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     output_lines output{executor, file.get()};
     CHECK(output.put("one\n"));
     CHECK(output.is_idle());
@@ -149,7 +149,7 @@ TEST_CASE("a file is written where its descriptor stands", "[cli]") {
 TEST_CASE("a reader that goes while lines wait for it ends the waiting", "[cli]") {
   (void)std::signal(SIGPIPE, SIG_IGN);
   connection to = a_pipe();
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     output_lines output{executor, to.writing.get()};
     for (int i = 0; i < 500; ++i) CHECK(output.put(line(i)));
     net::task_group tasks{executor, on_exception};
@@ -168,7 +168,7 @@ TEST_CASE("a reader that goes while lines wait for it ends the waiting", "[cli]"
 
 TEST_CASE("an output can go while lines wait", "[cli]") {
   const connection to = a_pipe();
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     {
       output_lines output{executor, to.writing.get()};
       output.on_idle([] { FAIL("it is gone"); });

@@ -64,7 +64,7 @@ std::vector<std::string> lines_of(const std::string& content) {
   std::vector<std::string> all;
   const temp_dir directory;
   const unique_fd file{::open(directory.write("file", content).c_str(), O_RDONLY | O_CLOEXEC)};
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     pipe_lines lines{executor, file.get(), no_output()};
     all = co_await all_lines(lines);
   });
@@ -101,7 +101,7 @@ TEST_CASE("a line that is too long is cut, and the next one is whole", "[cli]") 
 
 TEST_CASE("the null device ends at once", "[cli]") {
   const unique_fd null{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     pipe_lines lines{executor, null.get(), no_output()};
     CHECK((co_await all_lines(lines)).empty());
   });
@@ -110,7 +110,7 @@ TEST_CASE("the null device ends at once", "[cli]") {
 TEST_CASE("lines come as they arrive in a pipe, whose mode stays as it is", "[cli]") {
   pipe_ends pipe;
   const int flags = ::fcntl(pipe.reading.get(), F_GETFL);
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     pipe_lines lines{executor, pipe.reading.get(), no_output()};
     net::task_group tasks{executor, on_exception};
     std::vector<std::string> seen;
@@ -131,7 +131,7 @@ TEST_CASE("lines come as they arrive in a pipe, whose mode stays as it is", "[cl
 
 TEST_CASE("what nobody asks for stays in the pipe", "[cli]") {
   pipe_ends pipe;
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     pipe_lines lines{executor, pipe.reading.get(), no_output()};
     pipe.write(std::string(60'000, '\n'));
     CHECK((co_await lines.next()).has_value());
@@ -142,7 +142,7 @@ TEST_CASE("what nobody asks for stays in the pipe", "[cli]") {
 
 TEST_CASE("stop ends a wait for a line, and those to come", "[cli]") {
   pipe_ends pipe;
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     pipe_lines lines{executor, pipe.reading.get(), no_output()};
     net::task_group tasks{executor, on_exception};
     int ended = 0;
@@ -160,7 +160,7 @@ TEST_CASE("stop ends a wait for a line, and those to come", "[cli]") {
 
 TEST_CASE("input that cannot be read is an error", "[cli]") {
   const unique_fd directory{::open("/", O_RDONLY | O_CLOEXEC)};
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     for (const int descriptor : {-1, directory.get()}) {
       pipe_lines lines{executor, descriptor, no_output()};
       CHECK((co_await lines.next()).error().code() == errc::source_unreadable);
@@ -171,7 +171,7 @@ TEST_CASE("input that cannot be read is an error", "[cli]") {
 
 TEST_CASE("a reader of the output that has gone is told", "[cli]") {
   (void)std::signal(SIGPIPE, SIG_IGN);
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     for (const bool waits : {true, false}) {
       pipe_ends pipe;
       std::unique_ptr<text_output> output;
@@ -190,7 +190,7 @@ TEST_CASE("a reader of the output that has gone is told", "[cli]") {
 
 TEST_CASE("a full disk is told as such", "[cli]") {
   const unique_fd full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
-  run_test_loop([&](const net::any_executor& executor) -> net::awaitable<void> {
+  run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     pipe_lines blocking{executor, -1, std::make_unique<blocking_output>(full.get())};
     CHECK(blocking.print("x").error().code() == errc::storage_full);
     pipe_lines bounded{executor, -1, std::make_unique<output_lines>(executor, full.get())};
