@@ -23,7 +23,7 @@ constexpr std::string_view http_answer =
 constexpr std::size_t blanks_before_greeting = 64;
 
 // A JSON object may begin here.
-bool may_be_greeting(std::string_view text) noexcept {
+bool begins_as_greeting(std::string_view text) noexcept {
   const std::size_t first = text.substr(0, blanks_before_greeting).find_first_not_of(" \t\r");
   return first == std::string_view::npos ? text.size() < blanks_before_greeting : text[first] == '{';
 }
@@ -40,6 +40,7 @@ void chat_machine::restore(const history_contents& contents, moment now) {
     for (const stored_message& one : stored.messages) made->log.append(one.time, one.from, one.text);
     made->is_stored = true;
     made->pruned_to = first;
+    made->prunes_to = first;
     rooms_.emplace(stored.name, std::move(made));
   }
   for (const stored_key& one : contents.keys) keys_.add(one.room, one.key, one.id, one.time);
@@ -121,20 +122,24 @@ void chat_machine::process(member& who, moment now) {
       if (who.speaks == language::undecided) break;
       continue;
     }
-    const bool may_go_on = who.flood.may_go_on(settings_.flood, now.at);
-    if (!may_go_on && who.in.has_line()) {
-      who.throttled_until = who.flood.when(settings_.flood, now.at);
-      break;
+    if (who.in.has_line()) {
+      if (!who.flood.may_go_on(settings_.flood, now.at)) {
+        who.throttled_until = who.flood.when(settings_.flood, now.at);
+        break;
+      }
+      if (must_wait_for_commit(who)) break;
     }
     // Asked to the end, the splitter gives its memory back.
     const std::optional<std::string_view> line = who.in.next_line();
     if (!line) break;
     who.flood.take(settings_.flood, line->size(), now.at);
+    who.heard = now.at;  // it may have had to wait
+    who.is_pinged = false;
     handle_line(who, *line, now);
   }
   if (who.is_closing()) return;
   if (who.in.overflowed()) return end(who, code::too_long, "a line is too long", now);
-  if (who.is_at_end && !who.in.has_line() && !is_held_up(who)) finish_input(who, now);
+  if (who.is_at_end && !who.in.has_line() && !is_held_up(who) && !must_wait_for_commit(who)) finish_input(who, now);
   if (who.is_closing()) return;
   who.input.set(who.in.held().size());
   arm(who);
@@ -164,13 +169,17 @@ void chat_machine::decide(member& who, moment now) {
   const std::string_view held = who.in.held();
   if (held.empty()) return;
   if (held.front() == tls_first_octet) return end_with(who, tls_alert, "it speaks TLS", now);
-  if (!may_be_greeting(held) || who.in.overflowed()) return greet_plain(who, now);
+  if (!begins_as_greeting(held) || who.in.overflowed()) return greet_plain(who, now);
   const std::optional<std::string_view> line = who.in.next_line();
   if (!line) return;
   const std::string first{*line};
   if (try_greeting(who, first, now)) return;
   greet_plain(who, now);
   if (!who.is_closing()) handle_line(who, first, now);
+}
+
+bool chat_machine::may_be_greeting(const member& who) const noexcept {
+  return who.is_first_line && begins_as_greeting(who.in.held());
 }
 
 void chat_machine::greet_plain(member& who, moment now) {
@@ -188,7 +197,10 @@ void chat_machine::greet_plain(member& who, moment now) {
 bool chat_machine::try_greeting(member& who, std::string_view line, moment now) {
   const auto greeting = parse_hello(line);
   if (!greeting) return false;
-  if (who.where != nullptr) leave(who, now);
+  if (who.where != nullptr) {
+    leave(who, now);
+    who.out.drop();  // it is in the other language
+  }
   who.speaks = language::structured;
   who.is_first_line = false;
   who.in.become(framing::structured);
@@ -215,7 +227,7 @@ void chat_machine::handle_line(member& who, std::string_view line, moment now) {
   }
   if (std::exchange(who.is_first_line, false)) {
     if (is_http_request(line)) return end_with(who, http_answer, "it speaks HTTP", now);
-    if (may_be_greeting(line) && try_greeting(who, line, now)) return;
+    if (begins_as_greeting(line) && try_greeting(who, line, now)) return;
   }
   if (line.empty()) return;
   const auto parsed = parse_plain(line);

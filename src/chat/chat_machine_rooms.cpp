@@ -107,15 +107,26 @@ void chat_machine::post(room& into, stored_message message, const std::string& t
     publish(into, message, sender);
     return acknowledge(sender, into, message.id, false, tag);
   }
-  const bool repeats = !message.key.empty() && !staged_keys_.insert(full_key(message)).second;
+  waiter from{sender == nullptr ? 0 : sender->number, tag};
   if (sender != nullptr) ++sender->uncommitted;
+  if (!message.key.empty()) {
+    const auto [first, is_first] = repeats_.try_emplace(full_key(message));
+    if (!is_first) {
+      ++repeats_waiting_;
+      first->second.push_back(std::move(from));
+      return;
+    }
+  }
   ++into.uncommitted;
   staged_bytes_ += message.text.size();
-  staged_.push_back({std::move(message), sender == nullptr ? 0 : sender->number, tag, repeats});
-  const bool is_full = staged_.size() >= limits::uncommitted_messages || staged_bytes_ >= limits::uncommitted_bytes;
-  if (is_full && sender != nullptr && !std::exchange(sender->waits_for_commit, true)) {
-    waiting_for_commit_.push_back(sender->number);
-  }
+  staged_.push_back({std::move(message), std::move(from)});
+}
+
+bool chat_machine::must_wait_for_commit(member& who) {
+  const bool is_full =
+      staged_.size() + repeats_waiting_ >= limits::uncommitted_messages || staged_bytes_ >= limits::uncommitted_bytes;
+  if (is_full && !std::exchange(who.waits_for_commit, true)) waiting_for_commit_.push_back(who.number);
+  return is_full;
 }
 
 void chat_machine::publish(room& into, const stored_message& message, member* sender) {
@@ -136,17 +147,19 @@ void chat_machine::acknowledge(member* sender, const room& in, std::uint64_t id,
 
 history_batch chat_machine::take_batch(moment now) {
   history_batch batch;
-  if (in_commit_ > 0 || (staged_.empty() && forgotten_.empty())) return batch;
+  if (in_commit_ > 0 || !has_uncommitted()) return batch;
   committing_forgotten_ = std::exchange(forgotten_, {});
   batch.forgotten = committing_forgotten_;
   in_commit_ = staged_.size();
   std::map<std::string_view, std::uint64_t> next;
   for (staged& one : staged_) {
-    if (one.repeats) continue;
     room& into = *find_room(one.message.room);
     auto [at, is_first] = next.try_emplace(into.log.room(), into.log.next());
     if (is_first && !into.is_stored) batch.rooms.push_back({into.log.room(), into.log.epoch()});
-    if (is_first && into.log.oldest() > into.pruned_to) batch.pruned.push_back({into.log.room(), into.log.oldest()});
+    if (is_first && into.log.oldest() > into.pruned_to) {
+      into.prunes_to = into.log.oldest();
+      batch.pruned.push_back({into.log.room(), into.prunes_to});
+    }
     one.message.id = at->second++;
     batch.messages.push_back(one.message);
   }
@@ -155,46 +168,57 @@ history_batch chat_machine::take_batch(moment now) {
 }
 
 void chat_machine::on_committed(const result<void>& how, moment now) {
+  has_commit_failed_ = !how;
   if (!how) forgotten_.insert(forgotten_.begin(), committing_forgotten_.begin(), committing_forgotten_.end());
   committing_forgotten_.clear();
-  const std::vector<staged> done{std::make_move_iterator(staged_.begin()),
-                                 std::make_move_iterator(staged_.begin() + static_cast<std::ptrdiff_t>(in_commit_))};
-  staged_.erase(staged_.begin(), staged_.begin() + static_cast<std::ptrdiff_t>(std::exchange(in_commit_, 0)));
-  for (const staged& one : done) {
-    const stored_message& message = one.message;
-    staged_bytes_ -= message.text.size();
-    room& into = *find_room(message.room);
-    --into.uncommitted;
-    const auto found = members_.find(one.sender);
-    member* const sender = found == members_.end() ? nullptr : found->second;
-    if (sender != nullptr) --sender->uncommitted;
-    if (!one.repeats && !message.key.empty()) staged_keys_.erase(full_key(message));
-    const bool is_open = sender != nullptr && !sender->is_closing();
-    if (how) {
-      into.is_stored = true;
-      into.pruned_to = std::max(into.pruned_to, into.log.oldest());
-      if (!one.repeats) {
-        if (!message.key.empty()) keys_.add(message.room, message.key, message.id, message.time);
-        publish(into, message, is_open ? sender : nullptr);
-      }
-      const std::uint64_t id = one.repeats ? keys_.find(message.room, message.key).value_or(0) : message.id;
-      if (is_open) acknowledge(sender, into, id, one.repeats, one.tag);
-    } else {
-      if (is_open) complain(*sender, code::storage, how.error().text(), one.tag);
-      drop_if_empty(into);
-    }
+  const auto end = staged_.begin() + static_cast<std::ptrdiff_t>(std::exchange(in_commit_, 0));
+  const std::vector<staged> done{std::make_move_iterator(staged_.begin()), std::make_move_iterator(end)};
+  staged_.erase(staged_.begin(), end);
+  for (const staged& one : done) finish(one, how);
+
+  // Who had to wait goes on; who is at its end may have nothing to wait for any more.
+  for (const std::uint64_t number : std::exchange(waiting_for_commit_, {})) {
+    const auto found = members_.find(number);
+    if (found == members_.end()) continue;
+    member& who = *found->second;
+    who.waits_for_commit = false;
+    if (who.is_closing()) continue;
+    process(who, now);
+    if (wants_input(who)) who.wake();
   }
-  const std::vector<std::uint64_t> waiting = std::exchange(waiting_for_commit_, {});
-  for (const std::uint64_t number : waiting) {
-    if (const auto found = members_.find(number); found != members_.end()) found->second->waits_for_commit = false;
+}
+
+// It is in the store, or will never be; whoever waits for it is told.
+void chat_machine::finish(const staged& one, const result<void>& how) {
+  const stored_message& message = one.message;
+  room& into = *find_room(message.room);
+  --into.uncommitted;
+  staged_bytes_ -= message.text.size();
+  if (how) {
+    into.is_stored = true;
+    into.pruned_to = into.prunes_to;
+    if (!message.key.empty()) keys_.add(message.room, message.key, message.id, message.time);
+    const auto sender = members_.find(one.sender.number);
+    publish(into, message, sender == members_.end() ? nullptr : sender->second);
   }
-  for (const staged& one : done) {
-    const auto found = members_.find(one.sender);
-    if (found == members_.end() || found->second->is_closing()) continue;
-    member& sender = *found->second;
-    if (sender.in.has_line() || sender.is_at_end) process(sender, now);
-    if (wants_input(sender)) sender.wake();
+  answer(one.sender, one, how, false);
+  if (!message.key.empty()) {
+    const auto repeats = repeats_.extract(full_key(message));
+    repeats_waiting_ -= repeats.mapped().size();
+    for (const waiter& again : repeats.mapped()) answer(again, one, how, true);
   }
+  drop_if_empty(into);
+}
+
+void chat_machine::answer(const waiter& who, const staged& message, const result<void>& how, bool repeat) {
+  const auto found = members_.find(who.number);
+  if (found == members_.end()) return;
+  member& sender = *found->second;
+  --sender.uncommitted;
+  if (sender.is_closing()) return;
+  if (sender.is_at_end) waiting_for_commit_.push_back(sender.number);
+  if (!how) return complain(sender, code::storage, how.error().text(), who.tag);
+  acknowledge(&sender, *find_room(message.message.room), message.message.id, repeat, who.tag);
 }
 
 void chat_machine::say_as_operator(const std::string& name, std::string_view text, moment now) {

@@ -4,6 +4,7 @@
 #include "tcptools/chat/chat_machine.hpp"
 #include "tcptools/chat/limits.hpp"
 #include "tcptools/chat/plain_protocol.hpp"
+#include "tcptools/chat/safe_text.hpp"
 
 namespace tcptools::chat {
 namespace {
@@ -24,12 +25,20 @@ chat_machine::clock::time_point chat_machine::due_for(const member& who) const {
     soonest = who.opened + (who.in.held().empty() ? clock::duration{limits::silent_start} : limits::first_line_wait);
   } else if (who.speaks == language::structured) {
     soonest = who.heard + (who.is_pinged ? clock::duration{limits::silence} : limits::ping_interval);
-  } else if (!who.in.held().empty() && !who.in.has_line()) {
-    soonest = who.heard + limits::quiet_gap;
+  } else {
+    soonest = unterminated_due(who);
   }
   if (who.in.has_line() && !is_held_up(who)) soonest = std::min(soonest, who.throttled_until);
   if (who.is_at_end) soonest = std::min(soonest, who.heard + limits::silence);
   return soonest;
+}
+
+// When what has no line end becomes a message. One that begins within a character is never complete.
+chat_machine::clock::time_point chat_machine::unterminated_due(const member& who) const {
+  const std::string_view held = who.in.held();
+  if (held.size() == unfinished_at_end(held) || who.in.has_line()) return clock::time_point::max();
+  const clock::time_point quiet = who.heard + limits::quiet_gap;
+  return may_be_greeting(who) ? std::max(quiet, who.opened + limits::first_line_wait) : quiet;
 }
 
 // A member is looked at no later than it is due; one that is looked at too early is looked at again.
@@ -80,17 +89,15 @@ void chat_machine::look_at(member& who, moment now) {
     return;
   }
   if (who.speaks == language::plain) {
-    const bool is_quiet = !who.in.has_line() && now.at >= who.heard + limits::quiet_gap;
-    if (is_quiet && !is_held_up(who) && who.flood.may_go_on(settings_.flood, now.at)) {
-      if (const auto text = who.in.take_unterminated()) {
+    if (now.at >= unterminated_due(who)) {
+      const bool may_speak = !is_held_up(who) && who.flood.may_go_on(settings_.flood, now.at);
+      if (!may_speak || must_wait_for_commit(who)) {
+        who.heard = now.at;  // the next time, then
+      } else if (const auto text = who.in.take_unterminated()) {
         const std::string line{*text};
         who.flood.take(settings_.flood, line.size(), now.at);
         handle_line(who, line, now);
-      } else {
-        who.heard = now.at;  // an unfinished character: wait for the rest of it
       }
-    } else if (is_quiet) {
-      who.heard = now.at;
     }
   } else if (now.at >= who.heard + limits::silence) {
     return end_at_once(who, code::timed_out, "nothing was heard of you", now);

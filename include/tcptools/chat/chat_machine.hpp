@@ -14,7 +14,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "tcptools/base/result.hpp"
@@ -104,7 +103,10 @@ class chat_machine {
   // What the history store is to be given next; empty if there is nothing. One batch at a time.
   [[nodiscard]] history_batch take_batch(moment now);
   void on_committed(const result<void>& how, moment now);
-  [[nodiscard]] bool has_uncommitted() const noexcept { return !staged_.empty(); }
+  // There is something to be committed, or at the store. After a failure, rooms to be forgotten wait for a message.
+  [[nodiscard]] bool has_uncommitted() const noexcept {
+    return !staged_.empty() || (!forgotten_.empty() && !has_commit_failed_);
+  }
 
   // No line is taken any more.
   void stop_input() noexcept { stopped_ = true; }
@@ -126,12 +128,14 @@ class chat_machine {
   [[nodiscard]] counts count() const;
 
  private:
-  // A message that waits for the disk, or only its acknowledgement if `repeats`.
+  // Somebody who waits for a message to be on disk.
+  struct waiter {
+    std::uint64_t number = 0;  // 0: the operator
+    std::string tag;
+  };
   struct staged {
     stored_message message;
-    std::uint64_t sender = 0;  // 0: the operator
-    std::string tag;
-    bool repeats = false;
+    waiter sender;
   };
   struct due {
     clock::time_point when;
@@ -146,7 +150,11 @@ class chat_machine {
   void greet_plain(member& who, moment now);
   [[nodiscard]] bool try_greeting(member& who, std::string_view line, moment now);
   void finish_input(member& who, moment now);
+  // What it holds is the beginning of a first line that may yet be a greeting.
+  [[nodiscard]] bool may_be_greeting(const member& who) const noexcept;
   [[nodiscard]] bool is_held_up(const member& who) const noexcept;
+  // Too much waits for the disk: it goes on after the next commit.
+  [[nodiscard]] bool must_wait_for_commit(member& who);
   void end(member& who, code why, std::string_view text, moment now);
   void end_at_once(member& who, code why, std::string_view text, moment now);
   void end_with(member& who, std::string_view last_words, std::string_view why, moment now);
@@ -156,6 +164,7 @@ class chat_machine {
   // Time: chat_machine_time.cpp
   void arm(member& who);
   [[nodiscard]] clock::time_point due_for(const member& who) const;
+  [[nodiscard]] clock::time_point unterminated_due(const member& who) const;
   void look_at(member& who, moment now);
   void tell_presence(room& where, moment now);
 
@@ -193,6 +202,8 @@ class chat_machine {
   void post(room& into, stored_message message, const std::string& tag, member* sender, moment now);
   void publish(room& into, const stored_message& message, member* sender);
   void acknowledge(member* sender, const room& in, std::uint64_t id, bool repeat, const std::string& tag);
+  void finish(const staged& one, const result<void>& how);
+  void answer(const waiter& who, const staged& message, const result<void>& how, bool repeat);
   void note_news(member& who);
   void note_news(room& where);
   [[nodiscard]] std::string random_epoch();
@@ -219,7 +230,9 @@ class chat_machine {
   std::vector<staged> staged_;  // in the order of arrival; the first in_commit_ are at the store
   std::size_t in_commit_ = 0;
   std::size_t staged_bytes_ = 0;
-  std::unordered_set<std::string> staged_keys_;
+  std::unordered_map<std::string, std::vector<waiter>> repeats_;  // of what is staged with a key
+  std::size_t repeats_waiting_ = 0;
+  bool has_commit_failed_ = false;                 // the last one
   std::vector<std::uint64_t> waiting_for_commit_;  // numbers
   std::vector<std::string> forgotten_;             // rooms the store has yet to forget
   std::vector<std::string> committing_forgotten_;  // rooms it has been told to

@@ -52,7 +52,7 @@ inline constexpr std::size_t uncommitted_bytes = 4U << 20U;
 // What a client does.
 inline constexpr std::size_t client_window = 64;  // requests that wait for an answer, most of them messages
 inline constexpr auto welcome_wait = 10s;
-inline constexpr auto quit_wait = 1s;       // for the answer to `quit`
+inline constexpr auto quit_wait = 1s;      // for the answer to `quit`
 inline constexpr auto steady_after = 10s;  // a session that lasted so long counts as progress
 
 }  // namespace tcptools::chat::limits

@@ -38,7 +38,8 @@ struct room {
   bool has_news = false;        // its members have yet to be sent something
   bool is_stored = false;       // the history store knows it
   std::size_t uncommitted = 0;  // messages that wait for the disk
-  std::uint64_t pruned_to = 1;  // the oldest id that the history store has been told of
+  std::uint64_t pruned_to = 1;  // the oldest id that the history store knows of
+  std::uint64_t prunes_to = 1;  // and the one it is being told of
 };
 
 }  // namespace tcptools::chat

@@ -293,7 +293,7 @@ TEST_CASE("plain commands are answered with lines that begin with a star") {
   rig.say(plain, "/join ops\n");
   CHECK(rig.text(plain) == "* you are in ops (1 here)\n");
   rig.say(plain, "/who\n");
-  CHECK(rig.text(plain) == "* Bob (you) in ops, silent for 0 ms\n");
+  CHECK(rig.text(plain) == "* Bob (you) in ops\n");
   rig.say(plain, "/nick operator\n");
   CHECK(rig.text(plain) == "* the nickname operator is reserved\n");
   rig.say(plain, "/msg nobody hi\n");
@@ -303,7 +303,7 @@ TEST_CASE("plain commands are answered with lines that begin with a star") {
   rig.say(plain, "/help\n");
   CHECK(rig.text(plain).find("* /quit") != std::string::npos);
   rig.say(plain, "/quit\n");
-  CHECK(rig.text(plain) == "* the session ends: quit\n");
+  CHECK(rig.text(plain).empty());
   CHECK(plain.is_closing());
 }
 

@@ -142,7 +142,7 @@ TEST_CASE("lengths have limits") {
     if (what != nullptr) CHECK(what->tag == "t");
     return what == nullptr ? "taken"sv : to_text(what->what);
   };
-  CHECK(with("send", "text", 0) == "too_long");
+  CHECK(with("send", "text", 0) == "bad_request");
   CHECK(with("send", "text", 1) == "taken");
   CHECK(with("send", "text", 16'384) == "taken");
   CHECK(with("send", "text", 16'385) == "too_long");
