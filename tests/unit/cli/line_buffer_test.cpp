@@ -28,11 +28,18 @@ struct buffer_on_terminal {
   }
 };
 
+// One for most tests: what libedit has ncurses read about a terminal is given back only for the first few.
+buffer_on_terminal& shared_buffer() {
+  static buffer_on_terminal one;
+  one.buffer.clear();
+  return one;
+}
+
 }  // namespace
 
 TEST_CASE("the editing commands do what their names say", "[cli]") {
   using enum key_code;
-  buffer_on_terminal one;
+  buffer_on_terminal& one = shared_buffer();
   one.buffer.insert(U"one twö drei");
   CHECK(one.seen() == U"one twö drei|");
   CHECK(one.after({left, left}) == U"one twö dr|ei");
@@ -67,7 +74,7 @@ TEST_CASE("commands at the ends of a line do no harm", "[cli]") {
 }
 
 TEST_CASE("text is inserted as it is, whatever it is", "[cli]") {
-  buffer_on_terminal one;
+  buffer_on_terminal& one = shared_buffer();
   const std::u32string text = U"0123456789 \u00e4\u00f6\u0301漢字\U0001F600\t~";
   one.buffer.insert(text);
   CHECK(one.buffer.text() == text);
@@ -77,7 +84,7 @@ TEST_CASE("text is inserted as it is, whatever it is", "[cli]") {
 }
 
 TEST_CASE("a line can be replaced and emptied, and what was cut stays for yank", "[cli]") {
-  buffer_on_terminal one;
+  buffer_on_terminal& one = shared_buffer();
   one.buffer.insert(U"cut");
   one.buffer.edit(key_code::kill_line);
   one.buffer.insert(U"something else");
@@ -92,7 +99,7 @@ TEST_CASE("a line can be replaced and emptied, and what was cut stays for yank",
 }
 
 TEST_CASE("a line is bounded", "[cli]") {
-  buffer_on_terminal one;
+  buffer_on_terminal& one = shared_buffer();
   for (int i = 0; i < 80; ++i) one.buffer.insert(std::u32string(1000, U'x'));
   CHECK(one.buffer.text().size() == line_buffer::most_characters);
   one.buffer.edit(key_code::kill_line);
@@ -104,7 +111,7 @@ TEST_CASE("a line is bounded", "[cli]") {
 }
 
 TEST_CASE("editing writes nothing and reads nothing", "[cli]") {
-  buffer_on_terminal one;
+  buffer_on_terminal& one = shared_buffer();
   one.terminal.type("typed");
   one.buffer.insert(U"text");
   one.buffer.edit(key_code::kill_word);
