@@ -34,10 +34,7 @@ void run_with(int descriptor, readiness::kind what, void (*meanwhile)(pipe_ends&
     REQUIRE(waits.can_wait());
     net::task_group tasks{executor, on_exception};
     bool ready = false;
-    auto wait = [&]() -> net::awaitable<void> {
-      co_await waits.wait();
-      ready = true;
-    };
+    auto wait = [&]() -> net::awaitable<void> { ready = co_await waits.wait(); };
     tasks.spawn("wait", wait());
     co_await net::sleep_for(50ms);
     CHECK_FALSE(ready);
@@ -72,7 +69,10 @@ TEST_CASE("what is ready is not waited for, each time anew") {
     pipe_ends ends;
     CHECK(::write(ends.writing.get(), "x", 1) == 1);
     readiness waits{executor, ends.reading.get(), readiness::kind::input};
-    for (int i = 0; i < 3; ++i) co_await waits.wait();
+    for (int i = 0; i < 3; ++i) {
+      const bool ready = co_await waits.wait();
+      CHECK(ready);
+    }
   });
 }
 
@@ -81,10 +81,13 @@ TEST_CASE("a wait that is cancelled ends") {
   run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     readiness waits{executor, ends.reading.get(), readiness::kind::input};
     net::task_group tasks{executor, on_exception};
-    tasks.spawn("wait", waits.wait());
+    bool ready = true;
+    auto wait = [&]() -> net::awaitable<void> { ready = co_await waits.wait(); };
+    tasks.spawn("wait", wait());
     co_await net::sleep_for(20ms);
     waits.cancel();
     co_await tasks.join();
+    CHECK_FALSE(ready);
   });
 }
 
