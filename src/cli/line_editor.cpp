@@ -306,7 +306,6 @@ class line_editor::session : public std::enable_shared_from_this<session> {
       case key_code::interrupt:
         search_.reset();
         return true;
-      case key_code::suspend:
       case key_code::clear_screen:
         return false;
       default:
@@ -319,20 +318,11 @@ class line_editor::session : public std::enable_shared_from_this<session> {
 
   void enter() {
     const std::u32string text = buffer_->text();
-    if (settings_.hides_entered) {
-      buffer_->clear();
-    } else if (output_->is_idle()) {
-      // All of it, also where the screen was too small for that.
-      show({prompt_, text, text.size()});
-      (void)output_->put(area_.leave());
-      buffer_->clear();
-    } else {
-      buffer_->clear();
-    }
+    buffer_->clear();
+    if (!settings_.hides_entered && output_->is_idle()) (void)output_->put(area_.leave({prompt_, text, text.size()}));
     history_.add(text);
     input_line line{to_utf8(text)};
-    line.is_cut = line.text.size() > input_line::most_bytes;
-    if (line.is_cut) line.text.resize(input_line::most_bytes);
+    line.is_cut = cut_to(line.text, input_line::most_bytes);
     lines_.push_back(std::move(line));
     arrived_.notify_all();
   }
