@@ -21,10 +21,9 @@ struct verb {
   std::string_view name;
   int (*run)(int argc, char** argv);
 };
-constexpr std::array verbs{
-    verb{"serve", run_chat_serve},   verb{"connect", run_chat_connect}, verb{"send", run_chat_send},
-    verb{"listen", run_chat_listen}, verb{"who", run_chat_who},         verb{"history", run_chat_history},
-};
+constexpr std::array verbs{verb{"serve", run_chat_serve}, verb{"connect", run_chat_connect},
+                           verb{"send", run_chat_send},   verb{"listen", run_chat_listen},
+                           verb{"who", run_chat_who},     verb{"history", run_chat_history}};
 
 int without_verb(int argc, char** argv) {
   CLI::App app{"Carries messages over TCP.", "tcpchat"};

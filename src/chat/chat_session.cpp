@@ -74,9 +74,11 @@ net::awaitable<std::string> chat_session::read_lines() {
 // reset, and the last words be lost.
 net::awaitable<void> chat_session::say_goodbye() {
   context_.on_news();
-  while (!has_said_all_ && !is_over_) co_await woken_.wait();
-  const result<void> half_closed = co_await stream_->shutdown_send();
-  if (!half_closed || is_at_end) co_return;
+  for (;;) {
+    if (is_over_ || (is_half_closed_ && is_at_end)) co_return;
+    if (is_half_closed_) break;
+    co_await woken_.wait();
+  }
   for (;;) {
     const result<std::size_t> got = co_await stream_->read_some(context_.scratch);
     if (!got) co_return;
@@ -102,7 +104,8 @@ void chat_session::flush() {
   }
   if (is_closing() && !is_blocked) {
     has_said_all_ = true;
-    woken_.notify_all();
+    is_blocked = true;
+    context_.tasks.spawn("half-close", half_close());
   }
   if (!has_sent) return;
   context_.machine.on_sent(*this, context_.clock());
@@ -117,6 +120,15 @@ net::awaitable<void> chat_session::write_when_possible() {
   } else {
     abort();
   }
+  woken_.notify_all();
+}
+
+// Not left to who reads: that one may wait for a peer that waits for this.
+net::awaitable<void> chat_session::half_close() {
+  const result<void> half_closed = co_await stream_->shutdown_send();
+  is_blocked = false;
+  is_half_closed_ = true;
+  if (!half_closed) abort();
   woken_.notify_all();
 }
 

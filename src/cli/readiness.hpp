@@ -10,8 +10,8 @@
 
 namespace tcptools::cli {
 
-// Asio makes what it waits for non-blocking, for all who share it, and leaves it so. So it is given an epoll(7) instance
-// of our own that holds nothing but the descriptor, and is readable when that is ready.
+// Asio makes what it waits for non-blocking, for all who share it, and leaves it so. So it is given an epoll(7)
+// instance of our own that holds nothing but the descriptor, and is readable when that is ready.
 class readiness {
  public:
   enum class kind : std::uint8_t { input, output, hang_up };

@@ -71,7 +71,7 @@ class Shell(PlainCase):
         for shell in shells:
             done = self.finish(shell)
             self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertTrue(done.stdout.endswith("* the session ends: quit\n"), done.stdout)
+            self.assertRegex(done.stdout, r"^(\[127\.0\.0\.1:[0-9]+\] .*\n)*$")  # and nothing of the server's
         self.assertLess(time.monotonic() - began, 10)
 
     def test_netcat_that_leaves_at_once_has_posted_its_lines(self):
@@ -241,7 +241,8 @@ class Commands(PlainCase):
         a.say("/nick ann\nhello\n")
         self.assertEqual(a.line(), "* you are called ann")
         self.assertEqual([b.line(), b.line()].count("[ann] hello"), 1)
-        b.say("/nick Ann\n/nick ANN\n/nick\n/nick 1st\n/nick operator\n/nick guest7\n/nick a b\n/nick " + "x" * 33 + "\n")
+        for name in "Ann", "ANN", "", "1st", "operator", "guest7", "a b", "x" * 33:
+            b.say(f"/nick {name}\n")
         answers = [line for line in b.settle() if " joined" not in line]
         self.assertEqual(len(answers), 8, answers)
         self.assertRegex(answers[0], r"^\* .*Ann.* in use")
@@ -298,13 +299,12 @@ class Commands(PlainCase):
         a.say("/who\n")
         lines = [line for line in a.settle() if "joined" not in line]
         self.assertEqual(len(lines), 2, lines)
-        self.assertRegex(lines[0], r"^\* ann \(you\) in lobby, silent for ")
-        self.assertTrue(lines[1].startswith(f"* {b.peer} in lobby, silent for "), lines)
+        self.assertEqual(lines[0], "* ann (you) in lobby")
+        self.assertEqual(lines[1], f"* {b.peer} in lobby")
 
     def test_quit(self):
         client = self.connect("/quit\nnot said\n")
-        answer = client.rest().decode()
-        self.assertRegex(answer, r"^\* the session ends: .*\n$")
+        self.assertEqual(client.rest(), b"")
         self.assertEqual(self.observe().joined["next"], 1)
 
     def test_text_that_begins_with_a_slash(self):
@@ -321,9 +321,8 @@ class Commands(PlainCase):
 
     def test_comings_and_goings_are_told(self):
         a = self.settled("ann")
-        self.assertEqual(a.line(), "* ann joined (1 here)")
         b = self.settled("bob")
-        self.assertEqual(a.line(), "* bob joined (2 here)")
+        self.assertRegex(a.line(), r"^\* (ann, )?bob joined \(2 here\)$")
         b.close()
         self.assertEqual(a.line(), "* bob left (1 here)")
 

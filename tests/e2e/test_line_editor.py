@@ -30,7 +30,7 @@ def control(letter):
 class Collector:
     """What arrives at a descriptor, in a thread."""
 
-    def __init__(self, case, descriptor, into):
+    def __init__(self, descriptor, into):
         self.thread = threading.Thread(target=self.collect, args=[descriptor, into], daemon=True)
         self.thread.start()
 
@@ -49,10 +49,9 @@ class Driver:
         self.bytes = b""
         self.telling = b""
         self.lock = threading.Lock()
-        self.main, end = pty.openpty()
-        case.addCleanup(os.close, self.main)
+        self.main, self.end = pty.openpty()
         self.set_size(width)
-        self.mode = termios.tcgetattr(end)
+        self.mode = termios.tcgetattr(self.end)
         commands, self.commands = os.pipe()
         told, telling = os.pipe()
         states, state = os.pipe()
@@ -65,28 +64,29 @@ class Driver:
                 os.close(copy)
 
         self.process = subprocess.Popen(
-            [sys.executable, JOB_CONTROL, "background" if background else "foreground", DRIVER, "7", *options], stdin=end, stdout=end, stderr=telling,
-            close_fds=False, preexec_fn=descriptors, cwd=case.dir,
+            [sys.executable, JOB_CONTROL, "background" if background else "foreground", DRIVER, "7", *options],
+            stdin=self.end, stdout=self.end, stderr=telling, close_fds=False, preexec_fn=descriptors, cwd=case.dir,
             env={**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **environment})
         for descriptor in commands, telling, state, orders:
             os.close(descriptor)
-        for descriptor in self.commands, self.orders, told, states:
-            case.addCleanup(os.close, descriptor)
-        self.end = end
-        case.addCleanup(os.close, end)
+        self.reading = told, states
         self.states = b""
-        Collector(case, told, self.tell)
-        Collector(case, states, self.state)
+        self.collectors = [Collector(told, self.tell), Collector(states, self.state)]
         if reads:
-            self.start_reading(case)
-        case.addCleanup(self.kill)
+            self.start_reading()
+        case.addCleanup(self.close)
 
-    def start_reading(self, case):
-        Collector(case, self.main, self.show)
+    def start_reading(self):
+        self.collectors.append(Collector(self.main, self.show))
 
-    def kill(self):
+    def close(self):
         self.process.kill()  # the terminal hangs up
         self.process.wait()
+        os.close(self.end)
+        for collector in self.collectors:
+            collector.thread.join(PATIENCE)
+        for descriptor in self.main, self.commands, self.orders, *self.reading:
+            os.close(descriptor)
 
     def set_size(self, width):
         fcntl.ioctl(self.main, termios.TIOCSWINSZ, struct.pack("HHHH", self.screen.height, width, 0, 0))
@@ -479,7 +479,7 @@ class SlowTerminal(Case):
         driver.type("typed\r")
         driver.tells("flooded", "line typed")
         driver.type("more")
-        driver.start_reading(self)
+        driver.start_reading()
         until(lambda: driver.screen.text()[-1:] == ["> more"])
         driver.command("print", "after")
         until(lambda: driver.screen.text()[-2:] == ["after", "> more"])

@@ -45,12 +45,14 @@ class chat_session final : public member {
   [[nodiscard]] net::awaitable<std::string> read_lines();
   [[nodiscard]] net::awaitable<void> say_goodbye();
   [[nodiscard]] net::awaitable<void> write_when_possible();
+  [[nodiscard]] net::awaitable<void> half_close();
 
   std::shared_ptr<net::stream> stream_;
   session_context& context_;
   net::event woken_;
-  bool is_over_ = false;       // the connection is closed
-  bool has_said_all_ = false;  // the last words are out
+  bool is_over_ = false;         // the connection is closed
+  bool has_said_all_ = false;    // the last words are out
+  bool is_half_closed_ = false;  // and the peer is told so
 };
 
 }  // namespace tcptools::chat
