@@ -149,7 +149,7 @@ class Commands(ConsoleCase):
         with StructuredPeer(self.server, source="127.0.0.2") as again:
             self.assertEqual(again.everything()[-1]["code"], "refused")
         b.say("hello\n")
-        self.shows("banned .*")
+        self.shows(rf"\[{re.escape(b.peer)}\] hello")
         self.assertEqual(self.greet().joined["next"], 2)
         self.answers("/ban", "which address\\?")
 
