@@ -45,6 +45,8 @@ target_compile_options(
             -Wunused
             $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond>
             $<$<CXX_COMPILER_ID:GNU>:-Wlogical-op>
+            # In a batch of sources anonymous namespaces are not in the main file, which is all that GCC minds.
+            $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
             # GCC 12 takes a coroutine frame's own operators new and delete for mismatched (GCC bug 103993).
             $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
 

@@ -6,8 +6,9 @@
 #include <string_view>
 
 #include "cli/chat_connect.hpp"
+#include "cli/chat_listen_program.hpp"
+#include "cli/chat_query_program.hpp"
 #include "cli/chat_send_program.hpp"
-#include "cli/chat_serve_options.hpp"
 #include "cli/chat_serve_program.hpp"
 #include "cli/terminal.hpp"
 #include "cli/usage.hpp"
@@ -16,20 +17,13 @@
 namespace tcptools::cli {
 namespace {
 
-int serve(int argc, char** argv) {
-  CLI::App app{"Serves chat rooms to terminals, scripts and plain TCP clients.", "tcpchat serve"};
-  set_usage(app, "Usage: tcpchat serve [OPTIONS]");
-  chat_serve_options options;
-  add_chat_serve_options(app, options);
-  if (const auto early = parse_command_line(app, argc, argv)) return *early;
-  return run_chat_serve(options);
-}
-
 struct verb {
   std::string_view name;
   int (*run)(int argc, char** argv);
 };
-constexpr std::array verbs{verb{"serve", serve}, verb{"connect", run_chat_connect}, verb{"send", run_chat_send}};
+constexpr std::array verbs{verb{"serve", run_chat_serve}, verb{"connect", run_chat_connect},
+                           verb{"send", run_chat_send},   verb{"listen", run_chat_listen},
+                           verb{"who", run_chat_who},     verb{"history", run_chat_history}};
 
 int without_verb(int argc, char** argv) {
   CLI::App app{"Carries messages over TCP.", "tcpchat"};
@@ -38,6 +32,9 @@ int without_verb(int argc, char** argv) {
             "Usage: tcpchat serve [OPTIONS]              serve rooms\n"
             "       tcpchat connect [OPTIONS]            talk in a room\n"
             "       tcpchat send [OPTIONS] [TEXT...]     say something and leave\n"
+            "       tcpchat listen [OPTIONS]             write what is said to standard output\n"
+            "       tcpchat who [OPTIONS]                list who is there\n"
+            "       tcpchat history [OPTIONS]            write what was said to standard output\n"
             "Each has its own --help.");
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
   return complain_about_usage("tcpchat", "what to do?");

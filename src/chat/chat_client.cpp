@@ -76,6 +76,8 @@ net::awaitable<result<void>> chat_client::run() {
       give_up(end.error());
       co_return end;
     }
+    machine_.on_disconnected();
+    tell();
     observer_.on_lost(end.error(), *wait);
     const auto until = retry_policy::clock::now() + *wait;
     if (!is_ending()) (void)co_await stopping_.wait_until(until);
@@ -107,6 +109,10 @@ net::awaitable<result<void>> chat_client::run_connection() {
 void chat_client::give_up(const error& why) {
   over_ = true;
   machine_.give_up(why);
+  tell();
+}
+
+void chat_client::tell() {
   for (const told& one : machine_.take_news()) observer_.on_told(one);
   told_.notify_all();
 }

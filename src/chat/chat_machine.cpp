@@ -285,7 +285,7 @@ void chat_machine::take_news(std::vector<member*>& into, moment now) {
     one->has_news = false;
     for (std::size_t at = 0; at < one->members.size();) {
       member& reader = *one->members[at];
-      const bool is_too_slow = reader.is_blocked && reader.backlog() > settings_.max_backlog;
+      const bool is_too_slow = reader.is_blocked && reader.behind() > settings_.max_backlog;
       if (is_too_slow) {
         end_at_once(reader, code::too_slow, "more was said than you have read and the server keeps", now);
         continue;  // another one is at its place now
@@ -296,7 +296,8 @@ void chat_machine::take_news(std::vector<member*>& into, moment now) {
   }
   room_news_.clear();
   for (member* const one : news_) {
-    if (!one->is_closing() && one->out.answers() > settings_.max_backlog) {
+    const bool is_too_slow = one->is_blocked && one->behind() > settings_.max_backlog;
+    if (is_too_slow && !one->is_closing()) {
       end_at_once(*one, code::too_slow, "more was said to you than you have read and the server keeps", now);
     }
     one->is_dirty = false;  // only now: what it is told here is on its way

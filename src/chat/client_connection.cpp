@@ -41,13 +41,12 @@ net::awaitable<result<void>> client_connection::run() {
   stream_.close();
   tasks.cancel_all();
   co_await tasks.join();
-  machine_.on_disconnected();
-  tell();
   if (failure_) co_return *failure_;
   co_return result<void>{};
 }
 
 void client_connection::finish() {
+  if (!machine_.ready()) return end();
   finish_by_ = clock::now() + limits::quit_wait;
   outgoing_.notify_all();
   end_.notify_all();

@@ -101,9 +101,9 @@ void client_machine::on_disconnected() {
 }
 
 void client_machine::give_up(const error& why) {
-  on_disconnected();
   for (const auto& [number, kept] : asked_) tell(news::failed{why}, number);
   asked_.clear();
+  on_disconnected();
 }
 
 // --- what the client wants

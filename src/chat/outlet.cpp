@@ -8,7 +8,7 @@
 namespace tcptools::chat {
 namespace {
 
-// Bytes that were sent may stay in front of those that were not: moving these costs more.
+// So many bytes that were sent may stay in front of those that were not: moving these costs more.
 constexpr std::size_t sent_and_kept = 64U << 10U;
 
 }  // namespace
@@ -23,7 +23,9 @@ void outlet::say(std::string_view lines) {
 
 void outlet::say(line_log::cursor from, line_log::position until) {
   if (from.at() >= until) return;
-  answer_bytes_ += static_cast<std::size_t>(until - from.at());
+  const auto size = static_cast<std::size_t>(until - from.at());
+  answer_bytes_ += size;
+  run_bytes_ += size;
   answers_.emplace_back(run{std::move(from), until});
 }
 
@@ -40,22 +42,23 @@ void outlet::unfollow() {
   while (lag() > 0) {
     const line_log::position until = limit();
     const line_log::position middle = cursor_.is_within_line() ? cursor_.end_of_line() : cursor_.at();
-    if (middle > cursor_.at()) {
-      answer_bytes_ += static_cast<std::size_t>(middle - cursor_.at());
-      answers_.insert(answers_.begin(), run{cursor_, middle});
-      cursor_.advance(static_cast<std::size_t>(middle - cursor_.at()));
-    }
-    if (until > cursor_.at()) {
-      answer_bytes_ += static_cast<std::size_t>(until - cursor_.at());
-      rest.emplace_back(run{cursor_, until});
-      cursor_.advance(static_cast<std::size_t>(until - cursor_.at()));
-    }
+    if (middle > cursor_.at()) answers_.insert(answers_.begin(), take_run(middle));
+    if (until > cursor_.at()) rest.emplace_back(take_run(until));
     step_over();
   }
   std::ranges::move(rest, std::back_inserter(answers_));
   followed_ = nullptr;
   cursor_ = {};
   skipped_ = {};
+}
+
+outlet::run outlet::take_run(line_log::position until) {
+  run taken{cursor_, until};
+  const auto size = static_cast<std::size_t>(until - cursor_.at());
+  answer_bytes_ += size;
+  run_bytes_ += size;
+  cursor_.advance(size);
+  return taken;
 }
 
 void outlet::skip_newest(line_log::position begin) {
@@ -99,6 +102,7 @@ void outlet::drop() {
   skipped_ = {};
   answers_ = {};
   answer_bytes_ = 0;
+  run_bytes_ = 0;
   say(rest);
   account();
 }
@@ -138,11 +142,14 @@ void outlet::consumed(std::size_t bytes) {
       part = std::min(bytes, said->bytes.size() - said->sent);
       said->sent += part;
       is_all = said->sent == said->bytes.size();
-      if (said->sent > sent_and_kept) said->bytes.erase(0, std::exchange(said->sent, 0));
+      // Once half of it is sent, so that no byte is moved more than once on average.
+      if (said->sent > std::max(sent_and_kept, said->bytes.size() / 2))
+        said->bytes.erase(0, std::exchange(said->sent, 0));
     } else {
       run& at = std::get<run>(*done);
       part = std::min(bytes, static_cast<std::size_t>(at.until - at.from.at()));
       at.from.advance(part);
+      run_bytes_ -= part;
       is_all = at.from.at() == at.until;
     }
     bytes -= part;

@@ -28,7 +28,7 @@ exit_code chat_exit_code(errc code) noexcept {
 chat_program::chat_program(const chat_options& options)
     : options_{options},
       errors_{options.program},
-      output_{io_.get_executor(), STDOUT_FILENO},
+      output_{std::in_place, io_.get_executor(), STDOUT_FILENO},
       reader_{io_.get_executor(), STDOUT_FILENO, readiness::kind::hang_up},
       changed_{io_.get_executor()},
       tasks_{io_.get_executor(), [this](std::string_view task, std::string_view what) { on_exception(task, what); }},
@@ -38,19 +38,24 @@ int chat_program::run() {
   (void)std::signal(SIGPIPE, SIG_IGN);
   signals_.emplace(
       io_.get_executor(), [this](int) { stop(error{errc::cancelled, "interrupted"}); },
-      [](int signal) { std::_Exit(128 + signal); });
+      [this](int signal) {
+        on_insist();
+        std::_Exit(128 + signal);
+      });
   tasks_.spawn(client_task, run_client());
   tasks_.spawn("work", work());
   if (reader_.can_wait()) tasks_.spawn("reader", watch_reader());
   if (options_.timeout) tasks_.spawn("timeout", watch_time(*options_.timeout));
   io_.run();
-  return finish();
+  return code();
 }
 
 net::awaitable<void> chat_program::run_client() {
   end_ = co_await client_.run();
+  if (!end_) report_end();
   co_await wind_up();
   signals_->stop();
+  output_.reset();
   asio::post(io_, [this] { tasks_.cancel_all(); });
 }
 
@@ -63,7 +68,7 @@ void chat_program::on_exception(std::string_view task, std::string_view what) {
 }
 
 net::awaitable<void> chat_program::wind_up() {
-  while (!stopped_ && !output_.is_idle()) (void)co_await output_.flush(clock::now() + 100ms);
+  while (!stopped_ && is_output_waiting()) (void)co_await output_->flush(clock::now() + 100ms);
 }
 
 net::awaitable<void> chat_program::watch_time(std::chrono::milliseconds patience) {
@@ -75,8 +80,9 @@ net::awaitable<void> chat_program::watch_time(std::chrono::milliseconds patience
 }
 
 net::awaitable<void> chat_program::watch_reader() {
-  co_await reader_.wait();
-  if (!output_lost_) on_output_gone(output_lost_.emplace(errc::connection_lost, "nobody reads the output any more"));
+  const bool has_gone = co_await reader_.wait();
+  if (has_gone && !output_lost_)
+    on_output_gone(output_lost_.emplace(errc::connection_lost, "nobody reads the output any more"));
 }
 
 void chat_program::stop(error why) {
@@ -86,17 +92,17 @@ void chat_program::stop(error why) {
 }
 
 net::awaitable<void> chat_program::when_ready() {
-  while (!output_.is_idle()) (void)co_await output_.flush(clock::time_point::max());
+  while (is_output_waiting()) (void)co_await output_->flush(clock::time_point::max());
 }
 
 void chat_program::print(std::string_view line) {
-  if (output_lost_) return;
-  (void)output_.put(std::string{line} + "\n");
-  const result<void> state = output_.state();
+  if (output_lost_ || !output_) return;
+  (void)output_->put(std::string{line} + "\n");
+  const result<void> state = output_->state();
   if (!state) on_output_gone(output_lost_.emplace(state.error()));
 }
 
-void chat_program::print(const nlohmann::ordered_json& object) { print(std::string_view{to_line(object)}); }
+void chat_program::print_object(const nlohmann::ordered_json& object) { print(to_line(object)); }
 
 void chat_program::say_if_verbose(std::string_view text) {
   if (options_.verbose) say(text);
@@ -108,15 +114,17 @@ void chat_program::on_lost(const error& why, std::chrono::milliseconds wait) {
   if (!options_.quiet) say(why.text() + "; trying again in " + format_duration(wait));
 }
 
-int chat_program::finish() {
-  const int signal = signals_->received();
-  if (end_ && signal == 0 && !time_is_up_) return static_cast<int>(outcome());
-  const error why = end_ ? error{errc::cancelled, "interrupted"} : end_.error();
+void chat_program::report_end() {
+  const error& why = end_.error();
   const std::string left = what_is_left();
-  if (options_.json) print(nlohmann::ordered_json{{"type", "error"}, {"error", to_json(why)}});
+  if (options_.json) print_object({{"type", "error"}, {"error", to_json(why)}});
   say(why.text() + (left.empty() ? "" : "; " + left));
-  if (signal != 0) return static_cast<int>(exit_code::signal) + signal;
-  return static_cast<int>(time_is_up_ ? exit_code::timed_out : chat_exit_code(why.code()));
+}
+
+int chat_program::code() {
+  if (signals_->received() != 0) return static_cast<int>(exit_code::signal) + signals_->received();
+  if (time_is_up_) return static_cast<int>(exit_code::timed_out);
+  return static_cast<int>(end_ ? outcome() : chat_exit_code(end_.error().code()));
 }
 
 }  // namespace tcptools::cli

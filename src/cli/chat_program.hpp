@@ -35,6 +35,8 @@ class chat_program : public chat::chat_observer {
   [[nodiscard]] virtual net::awaitable<void> work() { co_return; }
   // Once the connection is over, and before the program ends: until is_stopped(), which changed() tells.
   [[nodiscard]] virtual net::awaitable<void> wind_up();
+  // A second signal came; the process ends when this returns.
+  virtual void on_insist() {}
   // Whoever read standard output has gone, or it cannot be written.
   virtual void on_output_gone(const error& /*why*/) {}
   // The code of a run that was not ended by a signal, by --timeout or by the end of the connection.
@@ -45,12 +47,12 @@ class chat_program : public chat::chat_observer {
   void on_connected(const std::string& peer) override;
   void on_lost(const error& why, std::chrono::milliseconds wait) override;
   // While output waits for its reader.
-  [[nodiscard]] bool is_overloaded() const noexcept override { return !output_.is_idle(); }
+  [[nodiscard]] bool is_overloaded() const noexcept override { return is_output_waiting(); }
   net::awaitable<void> when_ready() override;
 
   // A line on standard output.
   void print(std::string_view line);
-  void print(const nlohmann::ordered_json& object);
+  void print_object(const nlohmann::ordered_json& object);
   // A line on standard error.
   void say(std::string_view text) { errors_.say(text); }
   void say_if_verbose(std::string_view text);
@@ -66,14 +68,16 @@ class chat_program : public chat::chat_observer {
   net::awaitable<void> run_client();
   net::awaitable<void> watch_time(std::chrono::milliseconds patience);
   net::awaitable<void> watch_reader();
+  [[nodiscard]] bool is_output_waiting() const noexcept { return output_ && !output_->is_idle(); }
   void stop(error why);
   void on_exception(std::string_view task, std::string_view what);
-  [[nodiscard]] int finish();
+  void report_end();
+  [[nodiscard]] int code();
 
   const chat_options& options_;
   asio::io_context io_{1};
   status_line errors_;
-  output_lines output_;
+  std::optional<output_lines> output_;  // until the end: it keeps the event loop at work
   readiness reader_;
   net::event changed_;
   net::task_group tasks_;

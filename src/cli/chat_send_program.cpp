@@ -156,7 +156,7 @@ class send_program final : public chat_program {
       object["to"] = options_.to;
     }
     if (!one.key.empty()) object["key"] = one.key;
-    print(object);
+    print_object(object);
   }
 
   void fail(const outgoing& one, const error& why) {
@@ -167,7 +167,7 @@ class send_program final : public chat_program {
     json object{{"type", "error"}};
     if (one.line > 0) object["line"] = one.line;
     object["error"] = to_json(why);
-    print(object);
+    print_object(object);
   }
 
   void finish_if_done() {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <CLI/App.hpp>
 #include <asio/io_context.hpp>
 #include <csignal>
 #include <cstdint>
@@ -103,6 +104,15 @@ class serving {
 };
 
 }  // namespace
+
+int run_chat_serve(int argc, char** argv) {
+  CLI::App app{"Serves chat rooms to terminals, scripts and plain TCP clients.", "tcpchat serve"};
+  set_usage(app, "Usage: tcpchat serve [OPTIONS]");
+  chat_serve_options options;
+  add_chat_serve_options(app, options);
+  if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  return run_chat_serve(options);
+}
 
 int run_chat_serve(const chat_serve_options& options) {
   // Whoever reads what we say may leave; a file that may not grow is an error of that write.

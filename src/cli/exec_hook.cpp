@@ -162,10 +162,14 @@ net::awaitable<bool> exec_hook::wait_until_idle(net::event::clock::time_point un
   co_return !running_;
 }
 
-void exec_hook::stop() {
+void exec_hook::drop_waiting() {
   stopped_ = true;
   waiting_.clear();
   room_.notify_all();
+}
+
+void exec_hook::stop() {
+  drop_waiting();
   child_.kill();
 }
 

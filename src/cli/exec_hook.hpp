@@ -41,7 +41,9 @@ class exec_hook {
   net::awaitable<void> wait_for_room();
   // Until no call waits or runs; false if the time came first.
   net::awaitable<bool> wait_until_idle(net::event::clock::time_point until);
-  // Calls that have not begun are dropped, and the program that runs is killed.
+  // Calls that have not begun are dropped.
+  void drop_waiting();
+  // The same, and the program that runs is killed.
   void stop();
 
  private:

@@ -8,17 +8,18 @@ namespace tcptools::cli {
 namespace {
 
 constexpr chat::wall_time per_second = 1000;
+constexpr chat::wall_time end_of_9999 = 253'402'300'800'000;
 
 }  // namespace
 
 std::string format_time(chat::wall_time time) {
-  const chat::wall_time rest = ((time % per_second) + per_second) % per_second;
-  const std::time_t seconds = (time - rest) / per_second;
+  if (time < 0 || time >= end_of_9999) return std::to_string(time);
+  const std::time_t seconds = time / per_second;
   std::tm parts{};
-  std::array<char, 64> text{};
-  if (time < rest || ::gmtime_r(&seconds, &parts) == nullptr) return std::to_string(time);
+  std::array<char, 32> text{};
+  (void)::gmtime_r(&seconds, &parts);
   const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &parts);
-  const std::string digits = std::to_string(per_second + rest);
+  const std::string digits = std::to_string(per_second + time % per_second);
   return std::string{text.data(), size} + digits.substr(1) + "Z";
 }
 

@@ -9,7 +9,7 @@
 
 namespace tcptools::cli {
 
-// "2024-05-01T12:00:00.123Z"; the number where there is no such time.
+// "2024-05-01T12:00:00.123Z"; the number itself where that is not between 1970 and 9999.
 [[nodiscard]] std::string format_time(chat::wall_time time);
 
 // "TIME<tab>NAME<tab>TEXT" without a line end; a direct message's NAME is "FROM->TO". Only TEXT can have further tabs.

@@ -10,8 +10,8 @@
 
 namespace tcptools::cli {
 
-// Asio makes what it waits for non-blocking, for all who share it, and leaves it so. So it is given an epoll(7) instance
-// of our own that holds nothing but the descriptor, and is readable when that is ready.
+// Asio makes what it waits for non-blocking, for all who share it, and leaves it so. So it is given an epoll(7)
+// instance of our own that holds nothing but the descriptor, and is readable when that is ready.
 class readiness {
  public:
   enum class kind : std::uint8_t { input, output, hang_up };
@@ -28,8 +28,11 @@ class readiness {
   auto async_wait(Token&& token) {
     return epoll_.async_wait(asio::posix::descriptor_base::wait_read, std::forward<Token>(token));
   }
-  // Returns when the descriptor is ready or broken, or after cancel(). Precondition: can_wait().
-  [[nodiscard]] net::awaitable<void> wait() { (void)co_await async_wait(net::use_tuple); }
+  // Returns when the descriptor is ready or broken: true; after cancel(): false. Precondition: can_wait().
+  [[nodiscard]] net::awaitable<bool> wait() {
+    const auto [failure] = co_await async_wait(net::use_tuple);
+    co_return !failure;
+  }
 
   // Ends the wait, if there is one.
   void cancel();

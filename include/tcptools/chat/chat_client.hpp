@@ -46,6 +46,7 @@ class chat_client {
   [[nodiscard]] net::awaitable<result<void>> run_connection();
   [[nodiscard]] bool is_ending() const noexcept { return finishing_ || stopped_; }
   void give_up(const error& why);
+  void tell();
 
   net::any_executor executor_;
   client_settings settings_;

@@ -55,12 +55,12 @@ class client_connection {
                     chat_observer& observer, net::event& told);
 
   // Success if the server answered to `quit`, or did not within limits::quit_wait; otherwise why the connection ended.
-  // The machine is offline then.
+  // The machine is to be told so.
   [[nodiscard]] net::awaitable<result<void>> run();
 
   // The machine may have something to write.
   void wake() { outgoing_.notify_all(); }
-  // The machine was told to quit.
+  // The machine was told to quit. A session that is not ready has nobody to say goodbye to.
   void finish();
   void stop(error why) { fail(std::move(why)); }
   // The server accepted the greeting.

@@ -47,6 +47,8 @@ class outlet {
   [[nodiscard]] std::size_t lag() const noexcept;
   // Bytes of answers and runs.
   [[nodiscard]] std::size_t answers() const noexcept { return answer_bytes_; }
+  // Of these, of runs.
+  [[nodiscard]] std::size_t runs() const noexcept { return run_bytes_; }
 
  private:
   struct run {
@@ -66,6 +68,8 @@ class outlet {
   // Where the followed log may be sent up to: its head, or a line to be skipped.
   [[nodiscard]] line_log::position limit() const noexcept;
   void step_over();
+  // What follows the cursor, which moves on.
+  [[nodiscard]] run take_run(line_log::position until);
   void account();
 
   std::vector<answer> answers_;
@@ -73,6 +77,7 @@ class outlet {
   line_log::cursor cursor_;
   std::vector<range> skipped_;  // ahead of the cursor, in order
   std::size_t answer_bytes_ = 0;
+  std::size_t run_bytes_ = 0;  // of these
   memory_share share_;
 };
 

@@ -78,7 +78,7 @@ TEST_CASE("a message is told and acknowledged only when it is committed") {
   CHECK(lines[1]["text"] == "hello");
   CHECK(rig.one(bob)["id"] == 1);
   CHECK(store.contents().rooms.at(0).messages.at(0).text == "hello");
-  CHECK(store.contents().rooms.at(0).epoch == lines[0]["epoch"]);
+  CHECK(lines[0]["epoch"] == store.contents().rooms.at(0).epoch);
 }
 
 TEST_CASE("there is one batch at a time, and what comes meanwhile goes into the next one") {

@@ -7,6 +7,7 @@
 
 #include "support/catch.hpp"
 #include "support/loop.hpp"
+#include "support/pipe_ends.hpp"
 #include "tcptools/base/unique_fd.hpp"
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/task_group.hpp"
@@ -18,16 +19,14 @@ using namespace tcptools::testing;
 
 namespace {
 
-struct pipe_ends {
-  pipe_ends() {
-    std::array<int, 2> ends{};
-    REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
-    out.reset(ends[0]);
-    in.reset(ends[1]);
-  }
-  unique_fd out;  // to read from
-  unique_fd in;
-};
+REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+out.reset(ends[0]);
+in.reset(ends[1]);
+}
+unique_fd out;  // to read from
+unique_fd in;
+}
+;
 
 void run_with(int descriptor, readiness::kind what, void (*meanwhile)(pipe_ends&), pipe_ends& ends) {
   run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
@@ -35,10 +34,7 @@ void run_with(int descriptor, readiness::kind what, void (*meanwhile)(pipe_ends&
     REQUIRE(waits.can_wait());
     net::task_group tasks{executor, on_exception};
     bool ready = false;
-    auto wait = [&]() -> net::awaitable<void> {
-      co_await waits.wait();
-      ready = true;
-    };
+    auto wait = [&]() -> net::awaitable<void> { ready = co_await waits.wait(); };
     tasks.spawn("wait", wait());
     co_await net::sleep_for(50ms);
     CHECK_FALSE(ready);
@@ -54,38 +50,44 @@ void run_with(int descriptor, readiness::kind what, void (*meanwhile)(pipe_ends&
 TEST_CASE("a pipe is waited for until it has something, and stays blocking") {
   pipe_ends ends;
   run_with(
-      ends.out.get(), readiness::kind::input, [](pipe_ends& pipe) { CHECK(::write(pipe.in.get(), "x", 1) == 1); },
-      ends);
+      ends.reading.get(), readiness::kind::input,
+      [](pipe_ends& pipe) { CHECK(::write(pipe.writing.get(), "x", 1) == 1); }, ends);
 }
 
 TEST_CASE("a pipe is waited for until its writer has gone") {
   pipe_ends ends;
-  run_with(ends.out.get(), readiness::kind::input, [](pipe_ends& pipe) { pipe.in.reset(); }, ends);
+  run_with(ends.reading.get(), readiness::kind::input, [](pipe_ends& pipe) { pipe.writing.reset(); }, ends);
 }
 
 TEST_CASE("a pipe is waited for until its reader has gone, however much room it has") {
   pipe_ends ends;
-  run_with(ends.in.get(), readiness::kind::hang_up, [](pipe_ends& pipe) { pipe.out.reset(); }, ends);
+  run_with(ends.writing.get(), readiness::kind::hang_up, [](pipe_ends& pipe) { pipe.reading.reset(); }, ends);
 }
 
 TEST_CASE("what is ready is not waited for, each time anew") {
   run_test_loop([](net::any_executor executor) -> net::awaitable<void> {
     pipe_ends ends;
-    CHECK(::write(ends.in.get(), "x", 1) == 1);
-    readiness waits{executor, ends.out.get(), readiness::kind::input};
-    for (int i = 0; i < 3; ++i) co_await waits.wait();
+    CHECK(::write(ends.writing.get(), "x", 1) == 1);
+    readiness waits{executor, ends.reading.get(), readiness::kind::input};
+    for (int i = 0; i < 3; ++i) {
+      const bool ready = co_await waits.wait();
+      CHECK(ready);
+    }
   });
 }
 
 TEST_CASE("a wait that is cancelled ends") {
   pipe_ends ends;
   run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
-    readiness waits{executor, ends.out.get(), readiness::kind::input};
+    readiness waits{executor, ends.reading.get(), readiness::kind::input};
     net::task_group tasks{executor, on_exception};
-    tasks.spawn("wait", waits.wait());
+    bool ready = true;
+    auto wait = [&]() -> net::awaitable<void> { ready = co_await waits.wait(); };
+    tasks.spawn("wait", wait());
     co_await net::sleep_for(20ms);
     waits.cancel();
     co_await tasks.join();
+    CHECK_FALSE(ready);
   });
 }
 
