@@ -17,7 +17,7 @@ import unittest
 BIN_DIR = pathlib.Path(os.environ.get("TCPTOOLS_BIN_DIR", "build/dev")).resolve()
 TCPSEND = str(BIN_DIR / "tcpsend")
 TCPCHAT = str(BIN_DIR / "tcpchat")
-PATIENCE = 10  # seconds, for what takes a moment unless something is wrong
+PATIENCE = 60  # seconds, for what takes a moment unless something is wrong
 
 
 def until(condition, patience=PATIENCE, what="what was waited for"):

