@@ -178,7 +178,7 @@ std::string crowd::structured_line(talker& one) {
       one.tags.push_back("t" + number);
       json line{{"type", "send"}, {"text", "t" + number}, {"tag", "t" + number}};
       if (one_in(2)) line["room"] = rooms[up_to(4)];
-      if (one_in(4)) line["key"] = "k" + std::to_string(up_to(30));
+      if (one_in(4)) line["key"] = "k" + std::to_string(up_to(10));
       return line.dump();
     }
   }
@@ -472,7 +472,7 @@ TEST_CASE("nor does flood control, a small backlog or a store that fails change 
   for (unsigned seed = 1; seed <= 100; ++seed) {
     chat_settings settings;
     settings.flood = {20, 5, 10'000, 2000, seed % 2 == 0};
-    settings.max_backlog = 2000;
+    settings.max_backlog = 1000;
     settings.is_stored = seed % 4 < 2;
     run_crowd(seed, true, settings);
   }
