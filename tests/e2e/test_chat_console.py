@@ -149,7 +149,7 @@ class Commands(ConsoleCase):
         with StructuredPeer(self.server, source="127.0.0.2") as again:
             self.assertEqual(again.everything()[-1]["code"], "refused")
         b.say("hello\n")
-        self.shows("banned .*")
+        self.shows(rf"\[{re.escape(b.peer)}\] hello")
         self.assertEqual(self.greet().joined["next"], 2)
         self.answers("/ban", "which address\\?")
 
@@ -236,11 +236,12 @@ class Terminal(Case):
             [TCPCHAT, "serve", "--port", "0", "--port-file", str(port_file)], stdin=end, stdout=end, stderr=end,
             cwd=self.dir, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             env={**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"})
+        reader = threading.Thread(target=self.read, daemon=True)
+        reader.start()
         self.addCleanup(os.close, self.main)
-        self.addCleanup(os.close, end)
+        self.addCleanup(reader.join)
+        self.addCleanup(os.close, end)  # with the last one of this end, reading ends
         self.addCleanup(self.kill)
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
         until(lambda: port_file.exists() or self.process.poll() is not None)
         self.port = int(port_file.read_text())
         self.shows("lobby>")

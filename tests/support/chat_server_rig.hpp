@@ -1,0 +1,151 @@
+// A chat server on the loopback address, and clients that are no more than sockets.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "tcptools/chat/chat_server.hpp"
+#include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/task_group.hpp"
+#include "tcptools/net/tcp_stream.hpp"
+#include "tcptools/net/worker_pool.hpp"
+
+namespace tcptools::testing {
+
+class silent_server_observer final : public chat::server_observer {
+ public:
+  void on_open(const chat::member& /*who*/) override { ++opened; }
+  void on_named(const chat::member& /*who*/) override {}
+  void on_turned_away(std::string_view /*peer*/, std::string_view /*why*/) override { ++turned_away; }
+  void on_message(const chat::member* /*from*/, std::string_view /*room*/, std::string_view /*text*/) override {}
+  void on_direct(const chat::member& /*from*/, std::string_view /*text*/) override {}
+  void on_close(const chat::member& /*who*/, chat::code why, std::string_view /*text*/) override {
+    closed.push_back(why);
+  }
+
+  int opened = 0;
+  int turned_away = 0;
+  std::vector<chat::code> closed;
+};
+
+class chat_socket {
+ public:
+  explicit chat_socket(net::tcp_socket socket) : stream_{std::make_shared<net::tcp_stream>(std::move(socket))} {}
+
+  // False once the server has closed.
+  net::awaitable<bool> say(std::string bytes) {
+    const result<void> said = co_await stream_->write(as_bytes(bytes));
+    co_return said.has_value();
+  }
+  // The next line; nothing at the end of the connection, and after `most` bytes of all that was ever read.
+  net::awaitable<std::optional<std::string>> line(std::size_t most = SIZE_MAX) {
+    for (;;) {
+      if (const std::size_t end = held_.find('\n', begin_); end != std::string::npos) {
+        std::string found = held_.substr(begin_, end - begin_);
+        begin_ = end + 1;
+        co_return found;
+      }
+      held_.erase(0, std::exchange(begin_, 0));
+      if (read_ >= most) co_return std::nullopt;
+      std::array<std::byte, 16'384> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): what is read is set
+      const result<std::size_t> got =
+          co_await stream_->read_some(std::span{buffer}.first(std::min(buffer.size(), most - read_)));
+      if (!got) co_return std::nullopt;
+      read_ += *got;
+      held_ += as_text(byte_view{buffer}.first(*got));
+    }
+  }
+  // The next object of this type; null at the end of the connection.
+  net::awaitable<nlohmann::json> next(std::string type) {
+    for (;;) {
+      const std::optional<std::string> found = co_await line();
+      if (!found) co_return nlohmann::json{};
+      nlohmann::json object = nlohmann::json::parse(*found);
+      if (object.at("type") == type) co_return object;
+    }
+  }
+
+  // It says no more.
+  net::awaitable<void> half_close() { (void)co_await stream_->shutdown_send(); }
+  void close() { stream_->close(); }
+  void reset() { stream_->reset(); }
+
+ private:
+  std::shared_ptr<net::tcp_stream> stream_;
+  std::string held_;
+  std::size_t begin_ = 0;
+  std::size_t read_ = 0;
+};
+
+// run() drives the server together with what a test does, and then drains it.
+class chat_server_rig {
+ public:
+  explicit chat_server_rig(chat::chat_settings settings = {}, chat::history_store* history = nullptr)
+      : listener{std::move(*net::listener::open(io.get_executor(), {asio::ip::address_v4::loopback()}, 0))},
+        machine{use, std::move(settings), observer, [this] { return ++random_; }},
+        server{*listener, use, machine, history, pool, [this](const error& what) { troubles.push_back(what); }},
+        tasks{io.get_executor(),
+              [](std::string_view task, std::string_view what) { FAIL_CHECK(task << ": " << what); }},
+        port_{listener->port()} {}
+
+  void run(net::awaitable<void> body, std::chrono::seconds patience = std::chrono::seconds{30}) {
+    tasks.spawn("server", server.run());
+    tasks.spawn("body", finish(std::move(body)));
+    io.run_for(patience);
+    REQUIRE(tasks.size() == 0);
+    CHECK(io.stopped());
+    CHECK(machine.count().sessions == 0);
+  }
+
+  // `receive_buffer`: bytes; 0: as the system has it.
+  [[nodiscard]] chat_socket connect(int receive_buffer = 0) {
+    net::tcp_socket socket{io.get_executor(), asio::ip::tcp::v4()};
+    if (receive_buffer > 0) socket.set_option(asio::socket_base::receive_buffer_size{receive_buffer});
+    socket.connect({asio::ip::address_v4::loopback(), port_});
+    return chat_socket{std::move(socket)};
+  }
+  // One that is in the room "lobby", and has been told so.
+  net::awaitable<chat_socket> greet(int receive_buffer = 0) {
+    chat_socket made = connect(receive_buffer);
+    const bool said = co_await made.say("{\"tcpchat\":1,\"room\":\"lobby\"}\n");
+    REQUIRE(said);
+    const nlohmann::json joined = co_await made.next("joined");
+    REQUIRE(joined.is_object());
+    co_return made;
+  }
+
+  asio::io_context io{1};
+  net::worker_pool pool{1};
+  chat::memory_use use;
+  silent_server_observer observer;
+  std::unique_ptr<net::listener> listener;
+  chat::chat_machine machine;
+  chat::chat_server server;
+  net::task_group tasks;
+  std::vector<error> troubles;
+
+ private:
+  net::awaitable<void> finish(net::awaitable<void> body) {
+    co_await std::move(body);
+    server.drain();
+  }
+
+  std::uint16_t port_;
+  std::uint64_t random_ = 0;
+};
+
+}  // namespace tcptools::testing
