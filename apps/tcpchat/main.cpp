@@ -40,18 +40,21 @@ int without_verb(int argc, char** argv) {
   return complain_about_usage("tcpchat", "what to do?");
 }
 
+int run(int argc, char** argv) {
+  keep_standard_descriptors();
+  for (const auto& [name, run_verb] : verbs) {
+    if (argc > 1 && name == argv[1]) return run_verb(argc - 1, argv + 1);
+  }
+  return without_verb(argc, argv);
+}
+
 }  // namespace
 }  // namespace tcptools::cli
 
 int main(int argc, char** argv) {
-  using namespace tcptools::cli;
   try {
-    keep_standard_descriptors();
-    for (const auto& [name, run] : verbs) {
-      if (argc > 1 && name == argv[1]) return run(argc - 1, argv + 1);
-    }
-    return without_verb(argc, argv);
+    return tcptools::cli::run(argc, argv);
   } catch (const std::exception& exception) {
-    return report_internal_error("tcpchat", exception.what());
+    return tcptools::cli::report_internal_error("tcpchat", exception.what());
   }
 }

@@ -136,11 +136,12 @@ result<void> client_machine::prepare(requests::send& what) {
 }
 
 std::string client_machine::room_of_next_send() const {
-  for (auto one = asked_.rbegin(); one != asked_.rend(); ++one) {
-    if (const auto* const join = std::get_if<requests::join>(&one->second.what)) return join->room;
-    if (std::holds_alternative<requests::leave>(one->second.what)) return {};
+  std::string room = room_;
+  for (const auto& [number, one] : asked_) {
+    if (const auto* const join = std::get_if<requests::join>(&one.what)) room = join->room;
+    if (std::holds_alternative<requests::leave>(one.what)) room.clear();
   }
-  return room_;
+  return room;
 }
 
 std::vector<tagged_request> client_machine::take_requests() {
@@ -173,7 +174,7 @@ std::vector<tagged_request> client_machine::take_requests() {
 }
 
 std::optional<since> client_machine::resume_point() const {
-  if (!epoch_.empty() && last_) return since{*last_, epoch_, {}};
+  if (!epoch_.empty() && last_) return since{last_, epoch_, {}};
   return start_;
 }
 

@@ -44,11 +44,11 @@ bool is_epoch(std::string_view text) {
 
 result<chat::since> parse_since(const std::string& text) {
   if (text == "all") return chat::since{0, {}, {}};
-  if (const auto id = parse_id(text)) return chat::since{*id, {}, {}};
+  if (const auto id = parse_id(text)) return chat::since{id, {}, {}};
   if (const std::size_t colon = text.find(':'); colon != std::string::npos) {
     const std::string epoch = text.substr(0, colon);
     const auto id = parse_id(std::string_view{text}.substr(colon + 1));
-    if (id && is_epoch(epoch)) return chat::since{*id, epoch, {}};
+    if (id && is_epoch(epoch)) return chat::since{id, epoch, {}};
   } else if (const auto age = parse_duration(text)) {
     return chat::since{{}, {}, std::chrono::ceil<std::chrono::seconds>(*age)};
   }

@@ -86,7 +86,10 @@ std::vector<std::string> exec_hook::environment_for(const exec_call& call) const
   for (char** one = environ; *one != nullptr; ++one) {
     if (!std::string_view{*one}.starts_with(prefix_)) all.emplace_back(*one);
   }
-  for (const auto& [name, value] : call.environment) all.push_back(prefix_ + name + "=" + value);
+  for (const auto& [name, value] : call.environment) {
+    all.push_back(prefix_);
+    all.back().append(name).append("=").append(value);
+  }
   return all;
 }
 
