@@ -44,6 +44,7 @@ std::vector<const member*> chat_machine::all() const {
 
 std::vector<const room*> chat_machine::rooms() const {
   std::vector<const room*> found;
+  found.reserve(rooms_.size());
   for (const auto& [name, one] : rooms_) found.push_back(one.get());
   return found;
 }
