@@ -37,7 +37,6 @@ class chat_serve_report final : public chat::server_observer {
  private:
   event_log log_;
   show show_;
-  std::uint64_t turned_away_ = 0;
 };
 
 }  // namespace tcptools::cli
