@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "tcptools/chat/chat_machine.hpp"
+#include "tcptools/chat/limits.hpp"
 
 namespace tcptools::chat {
 
@@ -33,27 +34,44 @@ void chat_machine::take_news(std::vector<member*>& into, moment now) {
   news_.clear();
 }
 
+// History may have half of the memory. Of the other half, whoever takes most goes first; then all history but a little.
 void chat_machine::enforce_memory(moment now) {
-  constexpr std::size_t worth_ending = 256U << 10U;
-  while (use_.bytes > settings_.max_memory) {
-    member* worst = nullptr;
-    std::size_t most = worth_ending;
-    for (const auto& [number, one] : members_) {
-      const std::size_t held = one->backlog() + one->input.bytes();
-      if (!one->is_closing() && held > most) {
-        most = held;
-        worst = one;
-      }
+  const auto kept = [this] {
+    std::size_t bytes = 0;
+    for (const auto& [name, one] : rooms_) bytes += one->log.kept_bytes();
+    return bytes;
+  };
+  while (kept() > settings_.max_memory / 2 && forget_some_history()) {
+  }
+  for (const std::size_t worth_ending : {256U << 10U, 64U << 10U, 16U << 10U, 4U << 10U}) {
+    while (use_.bytes > settings_.max_memory) {
+      member* const worst = largest_member(worth_ending);
+      if (worst == nullptr) break;
+      end_at_once(*worst, code::too_slow, "the server is short of memory", now);
     }
-    if (worst == nullptr) break;
-    end_at_once(*worst, code::too_slow, "the server is short of memory", now);
   }
-  while (use_.bytes > settings_.max_memory) {
-    const auto largest =
-        std::ranges::max_element(rooms_, {}, [](const auto& one) { return one.second->log.kept_bytes(); });
-    if (largest == rooms_.end() || largest->second->log.kept_bytes() == 0) break;
-    largest->second->log.forget_half();
+  while (use_.bytes > settings_.max_memory && forget_some_history()) {
   }
+}
+
+member* chat_machine::largest_member(std::size_t more_than) const {
+  member* worst = nullptr;
+  std::size_t most = more_than;
+  for (const auto& [number, one] : members_) {
+    const std::size_t held = one->backlog() + one->out.kept_behind_runs() + one->input.bytes();
+    if (one->is_closing() || held <= most) continue;
+    most = held;
+    worst = one;
+  }
+  return worst;
+}
+
+bool chat_machine::forget_some_history() {
+  const auto kept = [](const auto& one) { return one.second->log.kept_bytes(); };
+  const auto largest = std::ranges::max_element(rooms_, {}, kept);
+  if (largest == rooms_.end() || kept(*largest) <= limits::segment) return false;
+  largest->second->log.forget_half();
+  return true;
 }
 
 void chat_machine::note_news(member& who) {

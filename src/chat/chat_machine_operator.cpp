@@ -1,7 +1,9 @@
 // What the operator of a server does and asks.
 #include <algorithm>
+#include <utility>
 
 #include "tcptools/chat/chat_machine.hpp"
+#include "tcptools/chat/limits.hpp"
 #include "tcptools/chat/names.hpp"
 #include "tcptools/chat/safe_text.hpp"
 
@@ -19,7 +21,8 @@ member* chat_machine::find_number(std::uint64_t number) const {
 }
 
 void chat_machine::kick(member& who, std::string_view reason, moment now) {
-  end(who, code::kicked, reason.empty() ? "the operator ended this session" : reason, now);
+  const std::string safe = safe_text(cut_to(reason, limits::reason));
+  end(who, code::kicked, safe.empty() ? "the operator ended this session" : std::string_view{safe}, now);
 }
 
 std::size_t chat_machine::ban(const std::string& address, moment now) {
@@ -51,16 +54,22 @@ std::vector<const room*> chat_machine::rooms() const {
 
 chat_machine::counts chat_machine::count() const { return {members_.size(), rooms_.size(), messages_, use_.bytes}; }
 
-void chat_machine::say_as_operator(const std::string& name, std::string_view text, moment now) {
+result<void> chat_machine::say_as_operator(const std::string& name, std::string_view text, moment now) {
   const std::string safe = safe_text(text);
-  if (safe.empty()) return;
+  if (safe.size() > limits::text) return error{errc::too_large, "the text is too long"};
+  if (safe.empty()) return {};
   room* const into = find_or_make_room(name);
-  if (into == nullptr) return;
+  if (into == nullptr) return error{errc::busy, "there are too many rooms"};
   post(*into, {name, 0, now.wall, std::string{operator_name}, safe, {}}, {}, nullptr, now);
+  return {};
 }
 
-void chat_machine::tell_as_operator(member& to, std::string_view text, moment now) {
-  say(to, events::direct{now.wall, std::string{operator_name}, std::string{to.name()}, safe_text(text)});
+result<void> chat_machine::tell_as_operator(member& to, std::string_view text, moment now) {
+  std::string safe = safe_text(text);
+  if (safe.size() > limits::text) return error{errc::too_large, "the text is too long"};
+  if (safe.empty()) return {};
+  say(to, events::direct{now.wall, std::string{operator_name}, std::string{to.name()}, std::move(safe)});
+  return {};
 }
 
 }  // namespace tcptools::chat

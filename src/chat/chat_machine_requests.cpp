@@ -127,7 +127,7 @@ void chat_machine::handle(member& who, const requests::send& asked, const std::s
 
 void chat_machine::handle_direct(member& who, const requests::send& asked, std::string text, const std::string& tag,
                                  moment now) {
-  if (fold(asked.to) == operator_name) {
+  if (settings_.has_operator && fold(asked.to) == operator_name) {
     observer_.on_direct(who, text);
     return say(who, events::ack{}, tag);
   }

@@ -74,6 +74,7 @@ class serving {
   static chat::chat_settings settings(const chat_serve_options& options) {
     chat::chat_settings chosen = options.chat;
     chosen.is_stored = !options.history.empty();
+    chosen.has_operator = options.console || (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO));
     return chosen;
   }
 

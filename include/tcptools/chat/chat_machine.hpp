@@ -34,6 +34,7 @@ struct chat_settings {
   history_bounds history;
   flood_limits flood;
   std::string motd;
+  bool has_operator = false;        // somebody sees what is said to the operator
   bool relays_to_operator = false;  // what is said to a room goes to the operator instead
   bool is_stored = false;           // there is a history store: messages wait for it
 };
@@ -118,8 +119,9 @@ class chat_machine {
   // What an operator does: chat_machine_operator.cpp. `to` is a nickname or an address with its port.
   [[nodiscard]] member* find(std::string_view name) const;
   [[nodiscard]] member* find_number(std::uint64_t number) const;
-  void say_as_operator(const std::string& name, std::string_view text, moment now);
-  void tell_as_operator(member& to, std::string_view text, moment now);
+  // Both fail with errc::too_large or errc::busy, and do nothing where nothing is left of the text.
+  result<void> say_as_operator(const std::string& name, std::string_view text, moment now);
+  result<void> tell_as_operator(member& to, std::string_view text, moment now);
   void kick(member& who, std::string_view reason, moment now);
   // Ends the sessions of an address, and lets no further one in; how many were ended.
   std::size_t ban(const std::string& address, moment now);
@@ -162,6 +164,10 @@ class chat_machine {
 
   // News: chat_machine_news.cpp
   void enforce_memory(moment now);
+  // Who has most to read or to be read, if that is more than so many bytes.
+  [[nodiscard]] member* largest_member(std::size_t more_than) const;
+  // Half of what the room that keeps most keeps. False if none has more than a segment.
+  bool forget_some_history();
   void note_news(member& who);
   void note_news(room& where);
 

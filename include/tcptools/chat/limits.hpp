@@ -14,6 +14,7 @@ inline constexpr std::size_t name = 32;
 inline constexpr std::size_t text = 16'384;
 inline constexpr std::size_t key = 64;
 inline constexpr std::size_t tag = 64;
+inline constexpr std::size_t reason = 512;     // why a session is ended
 inline constexpr std::size_t shown_name = 64;  // a nickname, or what a guest is called
 inline constexpr std::size_t epoch = 16;
 inline constexpr std::size_t structured_line = 65'536;
@@ -43,6 +44,7 @@ inline constexpr std::size_t names_gathered = 256;          // for it; beyond th
 
 // What a server keeps.
 inline constexpr std::size_t rooms = 1024;
+inline constexpr std::size_t stale_dues = 4096;  // times to look at somebody that have been overtaken
 inline constexpr std::size_t keys = 100'000;
 inline constexpr auto key_life = 24h;
 inline constexpr std::size_t segment = 64U << 10U;  // bytes of a room's log that are allocated at once
