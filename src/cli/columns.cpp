@@ -1,7 +1,7 @@
 #include "cli/columns.hpp"
 
-#include <locale.h>
-#include <wchar.h>
+#include <clocale>
+#include <cwchar>
 
 namespace tcptools::cli {
 

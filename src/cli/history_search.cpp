@@ -11,6 +11,7 @@ void history_search::erase() {
   if (pattern_.empty()) return;
   pattern_.pop_back();
   age_.reset();
+  position_ = 0;
   failing_ = false;
   if (!pattern_.empty()) take(history_.find_older(pattern_, 0));
 }
@@ -30,15 +31,11 @@ std::optional<std::u32string> history_search::line() const {
   return history_.line(*age_);
 }
 
-std::size_t history_search::position() const {
-  if (!age_) return 0;
-  const std::size_t at = history_.line(*age_).find(pattern_);
-  return at == std::u32string::npos ? 0 : at;
-}
-
 void history_search::take(std::optional<std::size_t> found) {
   failing_ = !found;
-  if (found) age_ = found;
+  if (failing_) return;
+  age_ = found;
+  position_ = history_.line(*age_).find(pattern_);
 }
 
 }  // namespace tcptools::cli

@@ -25,9 +25,9 @@ class history_search {
   [[nodiscard]] const std::u32string& pattern() const noexcept { return pattern_; }
   // The last search found nothing; line() is still what was found before.
   [[nodiscard]] bool is_failing() const noexcept { return failing_; }
-  // What was found, and where in it the pattern is; none if nothing was.
+  // What was found last, and where in it the pattern was; none if nothing was.
   [[nodiscard]] std::optional<std::u32string> line() const;
-  [[nodiscard]] std::size_t position() const;
+  [[nodiscard]] std::size_t position() const noexcept { return position_; }
 
  private:
   void take(std::optional<std::size_t> found);
@@ -35,6 +35,7 @@ class history_search {
   const line_history& history_;
   std::u32string pattern_;
   std::optional<std::size_t> age_;
+  std::size_t position_ = 0;
   bool failing_ = false;
 };
 

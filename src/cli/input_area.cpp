@@ -96,12 +96,7 @@ std::string input_area::draw(input_text input) {
     const std::size_t end = std::min(layout.rows.size(), first_row_ + most);
     out = to_origin();
     if (outdated_) out += erase_below;
-    for (std::size_t at = first_row_; at < end; ++at) {
-      const input_layout::row& row = layout.rows[at];
-      out += row.bytes;
-      if (row.columns == 0 && at > first_row_) out += " \r";  // has the terminal wrap the full row above
-      if (at + 1 < end && row.columns < size_.columns) out += erase_row;
-    }
+    out += rows(layout, first_row_, end);
     // Behind a full row it would erase the row's last character; and there is nothing below, since this is all that the
     // area ever takes.
     if (layout.rows[end - 1].columns < size_.columns) out += erase_below;
@@ -117,12 +112,19 @@ std::string input_area::draw(input_text input) {
 
 std::string input_area::erase() const { return shown_ ? to_origin() + std::string{erase_below} : ""; }
 
-std::string input_area::leave() {
-  if (!shown_) return {};
+std::string input_area::leave(input_text input) {
+  const input_layout layout = lay_out(input, size_.columns);
+  const std::size_t end = layout.rows.size();
+  const std::string new_row = layout.rows.back().columns == 0 ? "\r" : "\r\n";  // has it, behind a full one
+  std::string out;
+  if (end > most_rows()) {
+    out = erase() + rows(layout, 0, end) + new_row;
+  } else {
+    out = draw(std::move(input));
+    out += move(end - 1 - layout.cursor_row, 'B') + new_row;
+  }
   shown_ = false;
-  const std::size_t end = std::min(layout_.rows.size(), first_row_ + most_rows());
-  const std::size_t below = end - 1 - std::min(end - 1, first_row_ + cursor_line_);
-  return move(below, 'B') + (layout_.rows[end - 1].columns == 0 ? "\r" : "\r\n");
+  return out;
 }
 
 void input_area::resize(screen_size size) {
@@ -139,6 +141,18 @@ void input_area::resize(screen_size size) {
   }
   cursor_line_ = std::min(cursor_line_, size_.rows - 1);
   outdated_ = true;
+}
+
+// From the beginning of a row, and to where the last one ends.
+std::string input_area::rows(const input_layout& layout, std::size_t begin, std::size_t end) const {
+  std::string out;
+  for (std::size_t at = begin; at < end; ++at) {
+    const input_layout::row& row = layout.rows[at];
+    out += row.bytes;
+    if (row.columns == 0 && at > begin) out += " \r";  // has the terminal wrap the full row above
+    if (at + 1 < end && row.columns < size_.columns) out += erase_row;
+  }
+  return out;
 }
 
 bool input_area::only_appends(const input_text& input, const input_layout& layout) const {

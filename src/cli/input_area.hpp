@@ -52,8 +52,9 @@ class input_area {
   [[nodiscard]] std::string erase() const;
   void vanished() noexcept { shown_ = false; }
 
-  // Leaves what is shown where it is: the cursor goes to the beginning of the row below, and the area counts as gone.
-  [[nodiscard]] std::string leave();
+  // Shows `input`, all of it, and leaves it where it is: the cursor goes to the beginning of the row below, and the
+  // area counts as gone.
+  [[nodiscard]] std::string leave(input_text input);
 
   // The terminal has another size, and has wrapped the area's rows anew, as most do.
   void resize(screen_size size);
@@ -61,6 +62,7 @@ class input_area {
   [[nodiscard]] bool is_shown() const noexcept { return shown_; }
 
  private:
+  [[nodiscard]] std::string rows(const input_layout& layout, std::size_t begin, std::size_t end) const;
   [[nodiscard]] bool only_appends(const input_text& input, const input_layout& layout) const;
   [[nodiscard]] std::string to_origin() const;
   [[nodiscard]] std::size_t most_rows() const noexcept;

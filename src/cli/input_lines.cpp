@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
 #include <utility>
 
 #include "cli/line_editor.hpp"
@@ -13,10 +12,7 @@
 namespace tcptools::cli {
 namespace {
 
-bool can_move_its_cursor(const char* terminal) {
-  const std::string_view name = terminal == nullptr ? "" : terminal;
-  return !name.empty() && name != "dumb";
-}
+bool can_move_its_cursor(std::string_view terminal) { return !terminal.empty() && terminal != "dumb"; }
 
 }  // namespace
 
@@ -27,7 +23,7 @@ std::unique_ptr<input_lines> open_input_lines(const net::any_executor& executor,
   } else {
     output = std::make_unique<blocking_output>(STDOUT_FILENO);
   }
-  if (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO) && can_move_its_cursor(std::getenv("TERM"))) {
+  if (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO) && can_move_its_cursor(environment("TERM"))) {
     return std::make_unique<line_editor>(executor, STDIN_FILENO, std::move(output), std::move(settings));
   }
   return std::make_unique<pipe_lines>(executor, STDIN_FILENO, std::move(output));

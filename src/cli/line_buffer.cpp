@@ -1,10 +1,10 @@
 #include "cli/line_buffer.hpp"
 
 #include <histedit.h>
-#include <locale.h>
 
 #include <algorithm>
 #include <array>
+#include <clocale>
 #include <cstdio>
 #include <limits>
 #include <optional>

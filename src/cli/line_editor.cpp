@@ -17,14 +17,12 @@
 #include <system_error>
 #include <utility>
 
-#include "cli/history_search.hpp"
 #include "cli/input_area.hpp"
 #include "cli/key_parser.hpp"
-#include "cli/line_buffer.hpp"
-#include "cli/line_history.hpp"
 #include "cli/readiness.hpp"
 #include "cli/terminal.hpp"
 #include "cli/terminal_mode.hpp"
+#include "cli/typed_line.hpp"
 #include "cli/utf32.hpp"
 
 namespace tcptools::cli {
@@ -123,7 +121,7 @@ class line_editor::session : public std::enable_shared_from_this<session> {
     in_hand_ = in_foreground(terminal_);
     if (!in_hand_) return look_again_later();
     // Not before: libedit changes the terminal's mode, and who does that in the background is stopped.
-    if (!buffer_) buffer_.emplace(terminal_);
+    if (!line_) line_.emplace(terminal_);
     mode_.set(is_held_up_);
     refresh();
     wait_for_keys();
@@ -189,24 +187,15 @@ class line_editor::session : public std::enable_shared_from_this<session> {
 
   // Not while output waits: it would come late, and there it would take the place of lines.
   void refresh() {
-    if (stopped_ || over_ || !buffer_) return;
+    if (stopped_ || over_ || !line_) return;
     look_at_terminal();
-    if (in_hand_ && output_->is_idle()) show(what_is_shown());
+    if (in_hand_ && output_->is_idle()) (void)output_->put(area_.draw(line_->shown(prompt_)));
   }
-
-  void show(input_text input) { (void)output_->put(area_.draw(std::move(input))); }
 
   void hide() {
     look_at_terminal();
     if (output_->is_idle()) (void)output_->put(area_.erase());
     area_.vanished();
-  }
-
-  [[nodiscard]] input_text what_is_shown() const {
-    if (!search_) return {prompt_, buffer_->text(), buffer_->cursor()};
-    const std::u32string_view what = search_->is_failing() ? U"(not found: " : U"(search: ";
-    return {std::u32string{what} + search_->pattern() + U") ", search_->line().value_or(std::u32string{}),
-            search_->position()};
   }
 
   // Keys.
@@ -256,95 +245,34 @@ class line_editor::session : public std::enable_shared_from_this<session> {
   }
 
   void handle(const key& pressed) {
-    if (search_ && handle_in_search(pressed)) return;
-    switch (pressed.code) {
-      case key_code::text:
-        return buffer_->insert(pressed.text);
-      case key_code::enter:
-        return enter();
-      case key_code::older:
-        return recall(history_.older(buffer_->text()));
-      case key_code::newer:
-        return recall(history_.newer());
-      case key_code::search_older:
-      case key_code::search_newer:
-        search_.emplace(history_);
-        return;
-      case key_code::cancel:
-        return;
-      case key_code::interrupt:
-        return interrupt();
-      case key_code::end_of_input:
-        if (buffer_->empty()) return finish(error{errc::end_of_stream, "end of input"});
-        return buffer_->edit(key_code::erase_next);
-      case key_code::suspend:
-        return suspend();
-      case key_code::clear_screen:
+    switch (line_->press(pressed)) {
+      case line_event::none:
+        break;
+      case line_event::entered:
+        enter();
+        break;
+      case line_event::interrupted:
+        if (settings_.on_interrupt) settings_.on_interrupt();
+        break;
+      case line_event::ended:
+        finish(error{errc::end_of_stream, "end of input"});
+        break;
+      case line_event::suspended:
+        suspend();
+        break;
+      case line_event::screen_cleared:
         if (output_->is_idle() && output_->put(clear_screen)) area_.vanished();
-        return;
-      default:
-        return buffer_->edit(pressed.code);
-    }
-  }
-
-  // False if the search is over, and the key is to be handled as ever.
-  bool handle_in_search(const key& pressed) {
-    switch (pressed.code) {
-      case key_code::text:
-        search_->type(pressed.text);
-        return true;
-      case key_code::erase:
-        search_->erase();
-        return true;
-      case key_code::search_older:
-        search_->go_older();
-        return true;
-      case key_code::search_newer:
-        search_->go_newer();
-        return true;
-      case key_code::cancel:
-      case key_code::interrupt:
-        search_.reset();
-        return true;
-      case key_code::suspend:
-      case key_code::clear_screen:
-        return false;
-      default:
         break;
     }
-    if (const auto found = search_->line()) buffer_->replace(*found, search_->position());
-    search_.reset();
-    return false;
   }
 
   void enter() {
-    const std::u32string text = buffer_->text();
-    if (settings_.hides_entered) {
-      buffer_->clear();
-    } else if (output_->is_idle()) {
-      // All of it, also where the screen was too small for that.
-      show({prompt_, text, text.size()});
-      (void)output_->put(area_.leave());
-      buffer_->clear();
-    } else {
-      buffer_->clear();
-    }
-    history_.add(text);
+    const std::u32string text = line_->take();
+    if (!settings_.hides_entered && output_->is_idle()) (void)output_->put(area_.leave({prompt_, text, text.size()}));
     input_line line{to_utf8(text)};
-    line.is_cut = line.text.size() > input_line::most_bytes;
-    if (line.is_cut) line.text.resize(input_line::most_bytes);
+    line.is_cut = cut_to(line.text, input_line::most_bytes);
     lines_.push_back(std::move(line));
     arrived_.notify_all();
-  }
-
-  void recall(const std::optional<std::u32string>& line) {
-    if (line) buffer_->replace(*line);
-  }
-
-  void interrupt() {
-    history_.rewind();
-    if (!buffer_->empty()) return buffer_->clear();
-    if (settings_.on_interrupt) settings_.on_interrupt();
   }
 
   void finish(error why) {
@@ -360,10 +288,8 @@ class line_editor::session : public std::enable_shared_from_this<session> {
   std::u32string prompt_;
   terminal_mode mode_;
   input_area area_;
-  std::optional<line_buffer> buffer_;  // once the terminal was in hand
+  std::optional<typed_line> line_;  // once the terminal was in hand
   key_parser parser_;
-  line_history history_;
-  std::optional<history_search> search_;
   std::deque<key> keys_;  // read and not handled
   std::deque<input_line> lines_;
   std::optional<error> over_;

@@ -1,7 +1,6 @@
 #include "cli/nick_colour.hpp"
 
 #include <array>
-#include <cstdlib>
 
 #include "cli/terminal.hpp"
 
@@ -26,19 +25,14 @@ std::uint32_t hash(std::string_view nick) noexcept {
   return state ^ state >> 16U;
 }
 
-std::string_view variable(const char* name) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 }  // namespace
 
 colour_depth colours_of(int descriptor) {
-  const std::string_view terminal = variable("TERM");
-  if (!variable("NO_COLOR").empty() || terminal.empty() || terminal == "dumb" || !is_terminal(descriptor)) {
+  const std::string_view terminal = environment("TERM");
+  if (!environment("NO_COLOR").empty() || terminal.empty() || terminal == "dumb" || !is_terminal(descriptor)) {
     return colour_depth::none;
   }
-  const bool many = terminal.find("256color") != std::string_view::npos || !variable("COLORTERM").empty();
+  const bool many = terminal.find("256color") != std::string_view::npos || !environment("COLORTERM").empty();
   return many ? colour_depth::palette : colour_depth::basic;
 }
 

@@ -95,7 +95,7 @@ struct output_lines::writer : std::enable_shared_from_this<writer> {
     written.notify_all();
   }
 
-  ssize_t write_some(std::string_view text) {
+  [[nodiscard]] ssize_t write_some(std::string_view text) const {
     const int fd = descriptor.get();
     switch (how) {
       case manner::socket:

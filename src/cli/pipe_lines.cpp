@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cli/terminal.hpp"
+#include "cli/utf32.hpp"
 
 namespace tcptools::cli {
 
@@ -108,8 +109,7 @@ input_line pipe_lines::take(std::size_t end) {
   input_line line{waiting_.substr(begin_, end - begin_)};
   begin_ = searched_ = std::min(waiting_.size(), end + 1);
   if (line.text.ends_with('\r')) line.text.pop_back();
-  line.is_cut = line.text.size() > input_line::most_bytes;
-  if (line.is_cut) line.text.resize(input_line::most_bytes);
+  line.is_cut = cut_to(line.text, input_line::most_bytes);
   return line;
 }
 

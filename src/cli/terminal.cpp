@@ -4,6 +4,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 namespace tcptools::cli {
 
 bool is_terminal(int descriptor) noexcept { return ::isatty(descriptor) == 1; }
@@ -32,6 +34,11 @@ bool in_foreground(int terminal) noexcept {
   const pid_t group = ::tcgetpgrp(terminal);
   // A terminal that is not the one of this session stops nobody.
   return group < 0 || group == ::getpgrp();
+}
+
+std::string_view environment(const char* name) {
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets one
+  return value == nullptr ? "" : value;
 }
 
 }  // namespace tcptools::cli

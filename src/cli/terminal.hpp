@@ -1,8 +1,9 @@
-// What a descriptor is connected to.
+// What a descriptor is connected to, and what the environment says of it.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <string_view>
 
 namespace tcptools::cli {
 
@@ -19,6 +20,9 @@ void keep_standard_descriptors() noexcept;
 
 // Whether this process may read from its terminal, and change its mode: any other is stopped by the attempt.
 [[nodiscard]] bool in_foreground(int terminal) noexcept;
+
+// The value of an environment variable, "" where it is not set.
+[[nodiscard]] std::string_view environment(const char* name);
 
 // How often a process in the background looks whether it still is: nobody tells it.
 inline constexpr std::chrono::milliseconds background_pause{300};

@@ -12,7 +12,7 @@ decoded first_character(std::string_view bytes) noexcept {
   if (lead < 0x80U) return {lead, 1};
   if (lead < 0xC2U || lead > 0xF4U) return {};
 
-  const std::size_t length = lead < 0xE0U ? 2 : lead < 0xF0U ? 3 : 4;
+  const std::size_t length = 2U + (lead >= 0xE0U ? 1U : 0U) + (lead >= 0xF0U ? 1U : 0U);
   const std::size_t here = std::min(length, bytes.size());
   char32_t character = lead & (0xFFU >> (length + 1));
   for (std::size_t at = 1; at < here; ++at) {
@@ -60,6 +60,15 @@ std::string to_utf8(std::u32string_view text) {
   out.reserve(text.size());
   for (const char32_t character : text) append_utf8(out, character);
   return out;
+}
+
+bool cut_to(std::string& text, std::size_t size) {
+  if (text.size() <= size) return false;
+  const auto goes_on = [&text](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U; };
+  std::size_t at = size;
+  while (at > 0 && size - at < 3 && goes_on(at)) --at;
+  text.resize(at);
+  return true;
 }
 
 }  // namespace tcptools::cli

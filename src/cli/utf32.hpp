@@ -1,6 +1,7 @@
 // Text as characters, for what counts and moves by them.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,9 @@ namespace tcptools::cli {
 void append_utf8(std::string& out, char32_t character);
 
 [[nodiscard]] std::string to_utf8(std::u32string_view text);
+
+// Cuts `text` to at most `size` bytes, and not within a character where it is UTF-8. False if there is nothing to cut.
+bool cut_to(std::string& text, std::size_t size);
 
 // One character at the beginning of bytes that may not all have come yet.
 struct decoded {

@@ -19,7 +19,9 @@
 
 namespace {
 
-using namespace tcptools;
+namespace cli = tcptools::cli;
+namespace net = tcptools::net;
+using tcptools::result;
 
 void tell(std::string_view what, std::string_view text = {}) {
   const std::string line = std::string{what} + (text.empty() ? "" : " ") + std::string{text} + "\n";

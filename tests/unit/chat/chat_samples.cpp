@@ -8,7 +8,7 @@ using namespace chat;
 
 namespace {
 
-constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t greatest = std::numeric_limits<std::uint64_t>::max();
 
 std::string shown(const complaint& what) {
   return std::string{to_text(what.what)} + ": " + what.text + (what.tag.empty() ? "" : " [" + what.tag + "]");
@@ -32,7 +32,7 @@ const std::vector<request_sample>& request_samples() {
        R"(","tag":"\t"})"},
       {{join{"lobby", {}}, ""}, R"({"type":"join","room":"lobby"})"},
       {{join{"#Lobby", after(0)}, "t"}, R"({"type":"join","room":"#Lobby","since":{"id":0},"tag":"t"})"},
-      {{join{"lobby", after(largest, "0123456789abcdef")}, ""},
+      {{join{"lobby", after(greatest, "0123456789abcdef")}, ""},
        R"({"type":"join","room":"lobby","since":{"id":18446744073709551615,"epoch":"0123456789abcdef"}})"},
       {{join{"lobby", last(3600s)}, ""}, R"({"type":"join","room":"lobby","since":{"ago":3600}})"},
       {{leave{}, "t"}, R"({"type":"leave","tag":"t"})"},
@@ -71,7 +71,7 @@ const std::vector<event_sample>& event_samples() {
       {{joined{"lobby", "0123456789abcdef", 8, 2, true, 3}, "t"},
        R"({"type":"joined","room":"lobby","epoch":"0123456789abcdef","next":8,"lost":2,"resumed":true,"members":3,)"
        R"("tag":"t"})"},
-      {{joined{"lobby", "0123456789abcdef", largest, 0, false, 1}, ""},
+      {{joined{"lobby", "0123456789abcdef", greatest, 0, false, 1}, ""},
        R"({"type":"joined","room":"lobby","epoch":"0123456789abcdef","next":18446744073709551615,"lost":0,)"
        R"("resumed":false,"members":1})"},
       {{left{"lobby"}, "t"}, R"({"type":"left","room":"lobby","tag":"t"})"},

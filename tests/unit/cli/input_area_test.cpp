@@ -103,14 +103,25 @@ TEST_CASE("what cannot be seen is shown as something that can", "[cli]") {
 TEST_CASE("what was entered stays, and the cursor goes to the row below", "[cli]") {
   rig one{10};
   one.draw(typed("abcdefghijklm", 3));
-  one.terminal.write(one.area.leave());
+  one.terminal.write(one.area.leave(typed("abcdefghijklm")));
   CHECK_FALSE(one.area.is_shown());
   CHECK(one.terminal.cursor_row() == 2);
   CHECK(one.terminal.cursor_column() == 0);
-  one.draw(typed("abcdefgh"));  // a full row needs no empty one below it
-  one.terminal.write(one.area.leave());
+  one.draw(typed("abcdefgh", 0));
+  one.terminal.write(one.area.leave(typed("abcdefgh", 0)));  // a full row needs no empty one below it
+  one.terminal.write(one.area.leave(typed("not drawn before")));
   one.draw(typed(""));
-  CHECK(one.terminal.text() == rows{"> abcdefgh", "ijklm", "> abcdefgh", ">"});
+  CHECK(one.terminal.text() == rows{"> abcdefgh", "ijklm", "> abcdefgh", "> not draw", "n before", ">"});
+}
+
+TEST_CASE("what was entered is shown as a whole, also if it took more than half of the screen", "[cli]") {
+  rig one{10};
+  const std::string line = "1.......2.........3.........4.........5.........6.........7.........8.........end";
+  one.draw(typed(line, 0));
+  one.terminal.write(one.area.leave(typed(line)));
+  one.draw(typed("next"));
+  CHECK(one.terminal.text() == rows{"> 1.......", "2.........", "3.........", "4.........", "5.........", "6.........",
+                                    "7.........", "8.........", "end", "> next"});
 }
 
 TEST_CASE("an input that is drawn as it is costs nothing, and a letter at its end only itself", "[cli]") {

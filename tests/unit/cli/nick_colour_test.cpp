@@ -2,43 +2,17 @@
 
 #include <array>
 #include <cmath>
-#include <cstdlib>
-#include <optional>
 #include <set>
 
 #include "support/catch.hpp"
+#include "support/environment_variable.hpp"
 #include "support/pseudo_terminal.hpp"
 
 using namespace tcptools::cli;
+using tcptools::testing::environment_variable;
 using tcptools::testing::pseudo_terminal;
 
 namespace {
-
-// An environment variable, for as long as this lives.
-class variable {
- public:
-  variable(const char* name, const char* value) : name_{name} {
-    if (const char* const before = std::getenv(name)) before_ = before;
-    if (value == nullptr) {
-      ::unsetenv(name);
-    } else {
-      ::setenv(name, value, 1);
-    }
-  }
-  variable(const variable&) = delete;
-  variable& operator=(const variable&) = delete;
-  ~variable() {
-    if (before_) {
-      ::setenv(name_, before_->c_str(), 1);
-    } else {
-      ::unsetenv(name_);
-    }
-  }
-
- private:
-  const char* name_;
-  std::optional<std::string> before_;
-};
 
 // Relative luminance as of WCAG 2.1, of a colour of xterm's cube.
 double luminance(std::uint8_t colour) {
@@ -75,23 +49,23 @@ TEST_CASE("a nickname keeps its colour, however it is written", "[cli]") {
 
 TEST_CASE("colours are for terminals that have them and people who want them", "[cli]") {
   const pseudo_terminal terminal;
-  const variable no_colour{"NO_COLOR", nullptr};
-  const variable more{"COLORTERM", nullptr};
-  const variable type{"TERM", "xterm-256color"};
+  const environment_variable no_colour{"NO_COLOR", nullptr};
+  const environment_variable more{"COLORTERM", nullptr};
+  const environment_variable type{"TERM", "xterm-256color"};
   CHECK(colours_of(terminal.end()) == colour_depth::palette);
   CHECK(colours_of(-1) == colour_depth::none);
   {
-    const variable empty{"NO_COLOR", ""};
+    const environment_variable empty{"NO_COLOR", ""};
     CHECK(colours_of(terminal.end()) == colour_depth::palette);
-    const variable set{"NO_COLOR", "1"};
+    const environment_variable set{"NO_COLOR", "1"};
     CHECK(colours_of(terminal.end()) == colour_depth::none);
   }
   for (const char* none : {static_cast<const char*>(nullptr), "", "dumb"}) {
-    const variable dumb{"TERM", none};
+    const environment_variable dumb{"TERM", none};
     CHECK(colours_of(terminal.end()) == colour_depth::none);
   }
-  const variable plain{"TERM", "xterm"};
+  const environment_variable plain{"TERM", "xterm"};
   CHECK(colours_of(terminal.end()) == colour_depth::basic);
-  const variable true_colour{"COLORTERM", "truecolor"};
+  const environment_variable true_colour{"COLORTERM", "truecolor"};
   CHECK(colours_of(terminal.end()) == colour_depth::palette);
 }

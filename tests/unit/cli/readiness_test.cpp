@@ -19,15 +19,6 @@ using namespace tcptools::testing;
 
 namespace {
 
-REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
-out.reset(ends[0]);
-in.reset(ends[1]);
-}
-unique_fd out;  // to read from
-unique_fd in;
-}
-;
-
 void run_with(int descriptor, readiness::kind what, void (*meanwhile)(pipe_ends&), pipe_ends& ends) {
   run_test_loop([&](net::any_executor executor) -> net::awaitable<void> {
     readiness waits{executor, descriptor, what};

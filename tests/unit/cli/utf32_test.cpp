@@ -27,3 +27,20 @@ TEST_CASE("of a character that has not come as a whole more is wanted", "[cli]")
   CHECK(first_character("\xF0").length == 0);
   CHECK(first_character("\xE6x").length == 1);
 }
+
+TEST_CASE("text is cut between characters", "[cli]") {
+  const auto cut = [](std::string text, std::size_t size) {
+    CHECK(cut_to(text, size));
+    return text;
+  };
+  std::string whole = "a漢";
+  CHECK_FALSE(cut_to(whole, 4));
+  CHECK(whole == "a漢");
+  for (const std::size_t size : {1U, 2U, 3U}) {
+    std::string text = whole;
+    CHECK(cut_to(text, size));
+    CHECK(text == "a");
+  }
+  CHECK(cut("\x80\x80\x80\x80\x80\x80", 4).size() == 1);
+  CHECK(cut("abc", 0).empty());
+}
