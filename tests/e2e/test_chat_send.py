@@ -153,7 +153,8 @@ class Messages(SendCase):
 class Failures(SendCase):
     def test_usage(self):
         for arguments in (["--bogus"], ["--port", "x", "t"], ["--port", "0", "t"], ["--room", "a b", "t"],
-                          ["--nick", "", "t"], ["--nick", "operator", "t"], ["--to", "", "t"], ["--id", "", "t"], ["--id", "k" * 65, "t"], [""],
+                          ["--nick", "", "t"], ["--nick", "operator", "t"], ["--to", "", "t"], ["--id", "", "t"],
+                          ["--id", "k" * 65, "t"], [""],
                           ["--room", "tea", "--to", "ann", "t"], ["--timeout", "x", "t"]):
             with self.subTest(arguments=arguments):
                 done = self.run_tcpchat("send", *arguments)
