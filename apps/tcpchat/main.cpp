@@ -1,7 +1,5 @@
 // tcpchat: carries messages over TCP.
 #include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <array>
 #include <exception>
 #include <string>
