@@ -16,9 +16,10 @@
 #include "tcptools/net/task_group.hpp"
 
 using namespace tcptools;
-using namespace tcptools::chat;
 using namespace tcptools::testing;
 using namespace std::chrono_literals;
+using chat::chat_client;
+using chat::client_settings;
 using clock_type = std::chrono::steady_clock;
 
 namespace {
@@ -37,7 +38,7 @@ struct chat_rig {
     tasks.spawn("client", run());
   }
   std::uint64_t send(std::string text, std::string to = {}) {
-    const result<std::uint64_t> number = client->ask(requests::send{std::move(text), {}, std::move(to), {}});
+    const result<std::uint64_t> number = client->ask(chat::requests::send{std::move(text), {}, std::move(to), {}});
     REQUIRE(number);
     return *number;
   }
@@ -376,7 +377,7 @@ TEST_CASE("nobody listens there: at once, or when time is up, or not for long", 
       CHECK(end.error().code() == errc::connect_failed);
       REQUIRE(rig.told.lines.size() == 2);
       CHECK(rig.told.lines[1].starts_with("#1 failed: cannot connect to 127.0.0.1 port "));
-      const result<std::uint64_t> late = rig.client->ask(requests::send{"y", {}, {}, {}});
+      const result<std::uint64_t> late = rig.client->ask(chat::requests::send{"y", {}, {}, {}});
       CHECK_FALSE(late);
       const bool room = co_await rig.client->wait_for_room();
       CHECK_FALSE(room);
@@ -531,7 +532,7 @@ TEST_CASE("who sends more than the window waits for room", "[loopback]") {
     for (std::uint64_t i = 0; i < 200; ++i) {
       const nlohmann::json send = co_await session.hear_json();
       CHECK(send.at("text") == std::to_string(i));
-      CHECK(rig.client->unanswered() <= limits::client_window);
+      CHECK(rig.client->unanswered() <= chat::limits::client_window);
       co_await session.ack(send, i + 1);
     }
     co_await rig.told.until("#200 ack 00000000000000e1:200");
