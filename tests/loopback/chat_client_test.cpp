@@ -61,8 +61,8 @@ struct chat_rig {
 
   fake_chat_server server;
   recording_chat_observer told;
-  client_settings settings;
-  std::optional<chat_client> client;
+  chat::client_settings settings;
+  std::optional<chat::chat_client> client;
   std::optional<result<void>> end;
   net::task_group tasks;
 
