@@ -65,8 +65,11 @@ void add_chat_options(CLI::App& app, chat_options& options) {
   add_wait(app, "--connect-timeout", "For each address of the host", [&client](auto value) {
     client.connect_timeout = value;
   })->default_str("10s");
-  app.add_flag("--quiet", options.quiet, "Say nothing but errors");
+  app.add_flag("--quiet", options.quiet, "Say nothing but errors, and what was lost");
   app.add_flag("--verbose", options.verbose, "Name connections");
+}
+
+void add_json_option(CLI::App& app, chat_options& options) {
   app.add_flag("--json", options.json, "One JSON object a line on standard output");
 }
 

@@ -15,6 +15,7 @@ constexpr std::size_t longest_line_number = 16;
 void add_chat_send_options(CLI::App& app, chat_send_options& options) {
   add_texts(app, "TEXT", "", options.texts, "The message, joined by spaces; without it every line of standard input");
   add_chat_options(app, options.common);
+  add_json_option(app, options.common);
   add_room_option(app, options.room, "Send to this room; default: lobby");
   add_text(app, "--to", "NICK", options.to, "Send to this one alone");
   add_text(app, "--id", "KEY", options.id,
