@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "cli/chat_console.hpp"
+#include "cli/chat_serve_options.hpp"
 #include "cli/chat_serve_report.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/listening.hpp"
@@ -103,18 +104,7 @@ class serving {
   std::optional<chat_console> console_;
 };
 
-}  // namespace
-
-int run_chat_serve(int argc, char** argv) {
-  CLI::App app{"Serves chat rooms to terminals, scripts and plain TCP clients.", "tcpchat serve"};
-  set_usage(app, "Usage: tcpchat serve [OPTIONS]");
-  chat_serve_options options;
-  add_chat_serve_options(app, options);
-  if (const auto early = parse_command_line(app, argc, argv)) return *early;
-  return run_chat_serve(options);
-}
-
-int run_chat_serve(const chat_serve_options& options) {
+int serve_chat(const chat_serve_options& options) {
   // Whoever reads what we say may leave; a file that may not grow is an error of that write.
   (void)std::signal(SIGPIPE, SIG_IGN);
   (void)std::signal(SIGXFSZ, SIG_IGN);
@@ -147,6 +137,17 @@ int run_chat_serve(const chat_serve_options& options) {
   server.start();
   io.run();
   return static_cast<int>(exit_code::success);
+}
+
+}  // namespace
+
+int run_chat_serve(int argc, char** argv) {
+  CLI::App app{"Serves chat rooms to terminals, scripts and plain TCP clients.", "tcpchat serve"};
+  set_usage(app, "Usage: tcpchat serve [OPTIONS]");
+  chat_serve_options options;
+  add_chat_serve_options(app, options);
+  if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  return serve_chat(options);
 }
 
 }  // namespace tcptools::cli

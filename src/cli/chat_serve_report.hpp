@@ -1,7 +1,6 @@
 // What a chat server tells its log, and its operator.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -37,7 +36,6 @@ class chat_serve_report final : public chat::server_observer {
  private:
   event_log log_;
   show show_;
-  std::uint64_t turned_away_ = 0;
 };
 
 }  // namespace tcptools::cli
