@@ -53,6 +53,11 @@ inline constexpr std::string_view chat_exit_code_help =
 
 [[nodiscard]] exit_code exit_code_for(errc code) noexcept;
 
+// Of a run that this signal ended.
+[[nodiscard]] constexpr int exit_code_of_signal(int number) noexcept {
+  return static_cast<int>(exit_code::signal) + number;
+}
+
 // The errc's name as --json prints it: "storage_full".
 [[nodiscard]] std::string_view name_of(errc code) noexcept;
 
