@@ -19,7 +19,7 @@ constexpr std::string_view is_it_one = "; is it a tcpchat server?";
 }  // namespace
 
 client_connection::client_connection(net::stream& stream, client_machine& machine, const client_settings& settings,
-                                     chat_observer& observer, net::event& told)
+                                     client_observer& observer, net::event& told)
     : stream_{stream},
       machine_{machine},
       settings_{settings},

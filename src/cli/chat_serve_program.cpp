@@ -69,8 +69,8 @@ class serving {
   }
 
  private:
-  static chat::chat_settings settings(const chat_serve_options& options) {
-    chat::chat_settings chosen = options.chat;
+  static chat::server_settings settings(const chat_serve_options& options) {
+    chat::server_settings chosen = options.chat;
     chosen.is_stored = !options.history.empty();
     return chosen;
   }

@@ -59,7 +59,7 @@ struct chat_rig {
   }
 
   fake_chat_server server;
-  recording_chat_observer told;
+  recording_client_observer told;
   client_settings settings;
   std::optional<chat_client> client;
   std::optional<result<void>> end;

@@ -102,7 +102,7 @@ class client_machine {
   // Counts new messages and answers: what shows that connections are good for something.
   [[nodiscard]] std::uint64_t progress() const noexcept { return progress_; }
 
-  [[nodiscard]] const std::string& nick() const noexcept { return self_; }  // as the server calls this client
+  [[nodiscard]] const std::string& nick() const noexcept { return nick_; }  // as the server calls this client
   [[nodiscard]] const std::string& room() const noexcept { return room_; }  // empty: in none
 
  private:
@@ -157,8 +157,8 @@ class client_machine {
   std::optional<std::string> owes_pong_;  // its tag
   std::uint64_t progress_ = 0;
 
-  std::string self_;
-  std::string nick_;  // to be asked for by the next greeting; empty: be a guest
+  std::string nick_;
+  std::string wanted_nick_;  // to be asked for by the next greeting; empty: be a guest
   std::string ticket_;
   std::string room_;
 
