@@ -141,6 +141,7 @@ int serve_chat(const chat_serve_options& options) {
 int run_chat_serve(int argc, char** argv) {
   CLI::App app{"Serves chat rooms to terminals, scripts and plain TCP clients.", "tcpchat serve"};
   set_usage(app, "Usage: tcpchat serve [OPTIONS]");
+  app.footer(std::string{chat_serve_exit_code_help});
   chat_serve_options options;
   add_chat_serve_options(app, options);
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
