@@ -1,7 +1,5 @@
 #include "cli/usage.hpp"
 
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <memory>
 #include <string>
 #include <utility>

@@ -1,7 +1,9 @@
-// Command lines that are not understood.
+// Command lines that are not understood. Whoever makes an App includes this: the library leaves it incomplete.
 #pragma once
 
 #include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -115,10 +115,10 @@ class chat_machine {
   // Closes every connection.
   void abort_all();
 
-  // What an operator does. `to` is a nickname or an address with its port.
+  // What an operator does: chat_machine_operator.cpp. `to` is a nickname or an address with its port.
   [[nodiscard]] member* find(std::string_view name) const;
   [[nodiscard]] member* find_number(std::uint64_t number) const;
-  void say_as_operator(const std::string& room, std::string_view text, moment now);
+  void say_as_operator(const std::string& name, std::string_view text, moment now);
   void tell_as_operator(member& to, std::string_view text, moment now);
   void kick(member& who, std::string_view reason, moment now);
   // Ends the sessions of an address, and lets no further one in; how many were ended.
@@ -139,7 +139,7 @@ class chat_machine {
   };
   struct due {
     clock::time_point when;
-    std::uint64_t number;
+    std::uint64_t number = 0;
     bool operator>(const due& other) const noexcept { return when > other.when; }
   };
 
@@ -151,12 +151,14 @@ class chat_machine {
   [[nodiscard]] bool try_greeting(member& who, std::string_view line, moment now);
   void finish_input(member& who, moment now);
   // What it holds is the beginning of a first line that may yet be a greeting.
-  [[nodiscard]] bool may_be_greeting(const member& who) const noexcept;
+  [[nodiscard]] static bool may_be_greeting(const member& who) noexcept;
   [[nodiscard]] bool is_held_up(const member& who) const noexcept;
   void end(member& who, code why, std::string_view text, moment now);
   void end_at_once(member& who, code why, std::string_view text, moment now);
   void end_with(member& who, std::string_view last_words, std::string_view why, moment now);
   void retire(member& who, code why, std::string_view text, moment now);
+
+  // News: chat_machine_news.cpp
   void enforce_memory(moment now);
   void note_news(member& who);
   void note_news(room& where);

@@ -60,7 +60,7 @@ class member {
   line_splitter in;
   memory_share input;
   std::uint64_t number = 0;
-  ticket_type ticket{};
+  ticket_type ticket;
   room* where = nullptr;
   std::size_t place = 0;  // in the room's list
   flood_control flood;
