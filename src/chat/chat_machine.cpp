@@ -28,7 +28,7 @@ bool begins_as_greeting(std::string_view text) noexcept {
 
 }  // namespace
 
-chat_machine::chat_machine(memory_use& use, chat_settings settings, server_observer& observer, random_source random)
+chat_machine::chat_machine(memory_use& use, server_settings settings, server_observer& observer, random_source random)
     : use_{use}, settings_{std::move(settings)}, observer_{observer}, random_{std::move(random)}, keys_{limits::keys} {}
 
 void chat_machine::restore(const history_contents& contents, moment now) {

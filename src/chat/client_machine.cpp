@@ -74,7 +74,7 @@ error no_tcpchat_server(std::string_view said) {
 client_machine::client_machine(settings chosen, std::string run)
     : settings_{std::move(chosen)},
       run_{std::move(run)},
-      nick_{settings_.nick},
+      wanted_nick_{settings_.nick},
       room_{settings_.room},
       start_{settings_.since} {}
 
@@ -150,7 +150,7 @@ std::vector<tagged_request> client_machine::take_requests() {
     said_hello_ = true;
     greeted_with_since_ = room_.empty() ? std::nullopt : resume_point();
     requests::hello hello;
-    hello.nick = nick_;
+    hello.nick = wanted_nick_;
     hello.room = room_;
     hello.since = greeted_with_since_;
     hello.presence = settings_.presence;
@@ -240,8 +240,8 @@ result<void> client_machine::operate(const events::welcome& what, requests_by_nu
   if (what.version != protocol_version) {
     return error{errc::version_unsupported, "the server chose a version that was not offered"};
   }
-  self_ = what.nick;
-  nick_ = is_nick(what.nick) ? what.nick : "";
+  nick_ = what.nick;
+  wanted_nick_ = is_nick(what.nick) ? what.nick : "";
   ticket_ = what.ticket;
   phase_ = room_.empty() ? phase::ready : phase::joining;
   tell(what);
@@ -300,8 +300,8 @@ result<void> client_machine::operate(const events::left& what, requests_by_numbe
 }
 
 result<void> client_machine::operate(const events::nick& what, requests_by_number::iterator answered) {
-  self_ = what.nick;
-  nick_ = is_nick(what.nick) ? what.nick : "";
+  nick_ = what.nick;
+  wanted_nick_ = is_nick(what.nick) ? what.nick : "";
   tell(what, settle(answered));
   return {};
 }

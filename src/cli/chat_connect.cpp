@@ -34,7 +34,7 @@ class connect_program final : public chat_program {
       : chat_program{options},
         quiet_{options.quiet},
         view_{colours_of(STDOUT_FILENO), is_terminal(STDOUT_FILENO)},
-        is_interactive_{is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)} {
+        is_interactive_{is_interactive()} {
     input_settings settings;
     settings.prompt = chat_prompt({}, "connecting");
     settings.on_interrupt = [this] { client().finish(); };
@@ -190,16 +190,20 @@ int run_chat_connect(int argc, char** argv) {
   set_usage(app, "Usage: tcpchat connect [OPTIONS]");
   app.footer(std::string{chat_exit_code_help});
   add_chat_options(app, options);
+  app.get_option("--quiet")->description("Without a terminal: say only why the session ended");
   add_room_option(app, client.session.room, "Be in this room");
   add_since_option(app, client.session.since, "Begin with what was said after this");
   add_retry_option(app, options);
-  app.add_flag("--plain", is_plain, "For servers that know no protocol: lines out, text in");
+  auto* const plain = app.add_flag("--plain", is_plain, "For servers that know no protocol: lines out, text in");
+  for (const char* const structured : {"--nick", "--room", "--since", "--retry-for"}) {
+    plain->excludes(app.get_option(structured));
+  }
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
 
   if (is_plain) return run_chat_connect_plain(options);
-  const bool is_interactive = is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO);
-  if (is_interactive) client.resume_for = std::max<std::chrono::milliseconds>(client.resume_for, patience_on_terminal);
-  client.session.presence = is_interactive;
+  const bool has_person = is_interactive();
+  if (has_person) client.resume_for = std::max<std::chrono::milliseconds>(client.resume_for, patience_on_terminal);
+  client.session.presence = has_person;
   return connect_program{options}.run();
 }
 

@@ -1,7 +1,5 @@
 #include "cli/chat_connect_plain.hpp"
 
-#include <unistd.h>
-
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <csignal>
@@ -28,10 +26,10 @@ class plain_program {
   explicit plain_program(const chat_options& options)
       : options_{options},
         errors_{options.program},
-        is_interactive_{is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)},
+        is_interactive_{is_interactive()},
         client_{io_.get_executor(), [this](const std::string& text) { show(text); }},
         tasks_{io_.get_executor(), [this](std::string_view task, std::string_view what) {
-                 errors_.say("internal error in " + std::string{task} + ": " + std::string{what});
+                 errors_.say(net::internal_error(errc::connection_lost, task, what).text());
                  client_.stop();
                }} {
     input_settings settings;
@@ -43,10 +41,10 @@ class plain_program {
   int run() {
     (void)std::signal(SIGPIPE, SIG_IGN);
     net::shutdown_signals signals{io_.get_executor(), [this](int) { client_.stop(); },
-                                  [](int signal) { std::_Exit(128 + signal); }};
+                                  [](int signal) { std::_Exit(exit_code_of_signal(signal)); }};
     tasks_.spawn("client", receive(signals));
     io_.run();
-    if (signals.received() != 0) return static_cast<int>(exit_code::signal) + signals.received();
+    if (signals.received() != 0) return exit_code_of_signal(signals.received());
     if (end_) return static_cast<int>(exit_code::success);
     lines_.reset();  // the terminal is as it was before anything is said of the end
     errors_.say(end_.error().text());

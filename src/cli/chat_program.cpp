@@ -40,7 +40,7 @@ int chat_program::run() {
       io_.get_executor(), [this](int) { stop(error{errc::cancelled, "interrupted"}); },
       [this](int signal) {
         on_insist();
-        std::_Exit(128 + signal);
+        std::_Exit(exit_code_of_signal(signal));
       });
   tasks_.spawn(client_task, run_client());
   tasks_.spawn("work", work());
@@ -60,7 +60,7 @@ net::awaitable<void> chat_program::run_client() {
 }
 
 void chat_program::on_exception(std::string_view task, std::string_view what) {
-  end_ = error{errc::connection_lost, "internal error in " + std::string{task} + ": " + std::string{what}};
+  end_ = net::internal_error(errc::connection_lost, task, what);
   client_.stop(end_.error());
   if (task != client_task) return;
   signals_->stop();
@@ -122,7 +122,7 @@ void chat_program::report_end() {
 }
 
 int chat_program::code() {
-  if (signals_->received() != 0) return static_cast<int>(exit_code::signal) + signals_->received();
+  if (signals_->received() != 0) return exit_code_of_signal(signals_->received());
   if (time_is_up_) return static_cast<int>(exit_code::timed_out);
   return static_cast<int>(end_ ? outcome() : chat_exit_code(end_.error().code()));
 }

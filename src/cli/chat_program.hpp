@@ -20,7 +20,7 @@
 
 namespace tcptools::cli {
 
-class chat_program : public chat::chat_observer {
+class chat_program : public chat::client_observer {
  public:
   // Its exit code.
   [[nodiscard]] int run();

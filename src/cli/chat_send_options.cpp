@@ -21,6 +21,7 @@ result<std::string> not_empty(const std::string& text) {
 void add_chat_send_options(CLI::App& app, chat_send_options& options) {
   add_texts(app, "TEXT", "", options.texts, "The message, joined by spaces; without it every line of standard input");
   add_chat_options(app, options.common);
+  add_json_option(app, options.common);
   add_room_option(app, options.room, "Send to this room; default: lobby");
   add_parsed(app, "--to", "NICK", "Send to this one alone", not_empty,
              [&options](const std::string& nick) { options.to = nick; });

@@ -76,8 +76,13 @@ class send_program final : public chat_program {
         co_return;
       }
       outgoing one{number, {}, std::move(line->text), {}};
-      if (chat::safe_text(one.text).empty()) continue;
+      if (!line->is_cut && chat::safe_text(one.text).empty()) continue;
       ++messages;
+      if (line->is_cut) {
+        fail(one, error{errc::too_large, "the message has more than " + std::to_string(input_line::most_bytes) +
+                                             " bytes; the limit is " + std::to_string(chat::limits::text)});
+        continue;
+      }
       if (!options_.id.empty()) one.key = options_.id + "." + std::to_string(messages);
       co_await send(std::move(one));
     }
@@ -92,11 +97,6 @@ class send_program final : public chat_program {
     const bool room = co_await client().wait_for_room();
     if (!room) {
       ++unanswered_;
-      co_return;
-    }
-    if (one.text.size() > chat::limits::text) {
-      fail(one, error{errc::too_large,
-                      "longer than the " + std::to_string(chat::limits::text) + " bytes that a message may have"});
       co_return;
     }
     chat::requests::send request{one.text, options_.room, options_.to, one.key};

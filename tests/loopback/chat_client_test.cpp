@@ -60,7 +60,7 @@ struct chat_rig {
   }
 
   fake_chat_server server;
-  recording_chat_observer told;
+  recording_client_observer told;
   chat::client_settings settings;
   std::optional<chat::chat_client> client;
   std::optional<result<void>> end;

@@ -22,8 +22,8 @@ using nlohmann::json;
 
 namespace {
 
-chat::chat_settings without_flood_control() {
-  chat::chat_settings settings;
+chat::server_settings without_flood_control() {
+  chat::server_settings settings;
   settings.flood.off = true;
   return settings;
 }
@@ -135,7 +135,7 @@ TEST_CASE("a client whose connection is cut a thousand times misses nothing and 
 
 TEST_CASE("who does not read ends as too slow, and others are not held up", "[loopback]") {
   constexpr int most = 3000;
-  chat::chat_settings settings = without_flood_control();
+  chat::server_settings settings = without_flood_control();
   settings.max_backlog = 64U << 10U;
   chat_server_rig rig{settings};
   int sent = 0;
@@ -194,7 +194,7 @@ TEST_CASE("a server that drains or is forced to end leaves nothing behind, whate
   CAPTURE(static_cast<int>(at), is_forced);
 
   slow_history history;
-  chat::chat_settings settings = without_flood_control();
+  chat::server_settings settings = without_flood_control();
   settings.is_stored = at == phase::waiting_for_disk;
   if (at == phase::turned_away) settings.max_sessions = 1;
   chat_server_rig rig{settings, settings.is_stored ? &history : nullptr};

@@ -26,7 +26,7 @@
 
 namespace tcptools::chat {
 
-struct chat_settings {
+struct server_settings {
   std::size_t max_sessions = 10'000;
   std::size_t max_per_address = 256;
   std::size_t max_backlog = 16U << 20U;  // bytes
@@ -75,7 +75,7 @@ class chat_machine {
   };
 
   // `use` and `observer` outlive the machine.
-  chat_machine(memory_use& use, chat_settings settings, server_observer& observer, random_source random);
+  chat_machine(memory_use& use, server_settings settings, server_observer& observer, random_source random);
 
   // Before the first session: what the history store has.
   void restore(const history_contents& contents, moment now);
@@ -155,8 +155,6 @@ class chat_machine {
   // What it holds is the beginning of a first line that may yet be a greeting.
   [[nodiscard]] static bool may_be_greeting(const member& who) noexcept;
   [[nodiscard]] bool is_held_up(const member& who) const noexcept;
-  // Too much waits for the disk: it goes on after the next commit.
-  [[nodiscard]] bool must_wait_for_commit(member& who);
   void end(member& who, code why, std::string_view text, moment now);
   void end_at_once(member& who, code why, std::string_view text, moment now);
   void end_with(member& who, std::string_view last_words, std::string_view why, moment now);
@@ -193,6 +191,7 @@ class chat_machine {
   void handle_direct(member& who, const requests::send& asked, std::string text, const std::string& tag, moment now);
   void say(member& who, const event& what, std::string_view tag = {});
   void complain(member& who, code what, std::string_view text, std::string_view tag);
+  [[nodiscard]] std::string random_epoch();
   // Why this nickname cannot be had by it, if it cannot; ends a session whose ticket it shows.
   [[nodiscard]] std::optional<complaint> claim_nick(member& who, const std::string& nick, member::ticket_type ticket,
                                                     moment now);
@@ -209,15 +208,16 @@ class chat_machine {
   // A room that has nobody and nothing in it is forgotten.
   void drop_if_empty(room& one);
   void forget(room& one);
+  // Too much waits for the disk: it goes on after the next commit.
+  [[nodiscard]] bool must_wait_for_commit(member& who);
   void post(room& into, stored_message message, const std::string& tag, member* sender, moment now);
   void publish(room& into, const stored_message& message, member* sender);
   void acknowledge(member* sender, const room& in, std::uint64_t id, bool repeat, const std::string& tag);
   void finish(const staged& one, const result<void>& how);
   void answer(const waiter& who, const staged& message, const result<void>& how, bool repeat);
-  [[nodiscard]] std::string random_epoch();
 
   memory_use& use_;
-  chat_settings settings_;
+  server_settings settings_;
   server_observer& observer_;
   random_source random_;
 

@@ -102,10 +102,8 @@ class client_machine {
   // Counts new messages and answers: what shows that connections are good for something.
   [[nodiscard]] std::uint64_t progress() const noexcept { return progress_; }
 
-  [[nodiscard]] const std::string& nick() const noexcept { return self_; }  // as the server calls this client
+  [[nodiscard]] const std::string& nick() const noexcept { return nick_; }  // as the server calls this client
   [[nodiscard]] const std::string& room() const noexcept { return room_; }  // empty: in none
-  // Where the log of the room goes on; nothing if that is with the next message.
-  [[nodiscard]] std::optional<chat::since> resume_point() const;
 
  private:
   enum class phase : std::uint8_t {
@@ -143,6 +141,8 @@ class client_machine {
   // Makes the text safe.
   [[nodiscard]] static result<void> prepare(requests::send& what);
   [[nodiscard]] std::string room_of_next_send() const;
+  // Where the log of the room goes on; nothing if that is with the next message.
+  [[nodiscard]] std::optional<chat::since> resume_point() const;
   void begin_log(const events::joined& what, const std::optional<chat::since>& start);
   void tell(decltype(told::what) what, std::uint64_t number = 0) { news_.push_back({std::move(what), number}); }
 
@@ -157,8 +157,8 @@ class client_machine {
   std::optional<std::string> owes_pong_;  // its tag
   std::uint64_t progress_ = 0;
 
-  std::string self_;
-  std::string nick_;  // to be asked for by the next greeting; empty: be a guest
+  std::string nick_;
+  std::string wanted_nick_;  // to be asked for by the next greeting; empty: be a guest
   std::string ticket_;
   std::string room_;
 

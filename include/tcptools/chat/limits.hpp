@@ -1,4 +1,4 @@
-// Every bound of the chat wing in one place. docs/chat-protocol.md gives the same numbers with their reasons.
+// The numbers of the chat protocol and of its programs that no option changes: docs/chat-protocol.md, "Bounds".
 #pragma once
 
 #include <chrono>
