@@ -33,7 +33,7 @@ net::awaitable<result<void>> client_connection::run() {
       stream_.get_executor(), [this](std::string_view task, std::string_view what) {
         fail(error{errc::connection_lost, "internal error in " + std::string{task} + ": " + std::string{what}});
       }};
-  machine_.on_connected();
+  machine_.on_connected(clock::now());
   tasks.spawn("read", read());
   tasks.spawn("write", write());
   tasks.spawn("keep alive", keep_alive());
