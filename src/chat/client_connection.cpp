@@ -32,7 +32,7 @@ net::awaitable<result<void>> client_connection::run() {
   net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
                           fail(net::internal_error(errc::connection_lost, task, what));
                         }};
-  machine_.on_connected();
+  machine_.on_connected(clock::now());
   tasks.spawn("read", read());
   tasks.spawn("write", write());
   tasks.spawn("keep alive", keep_alive());

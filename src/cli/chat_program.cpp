@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio/post.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -32,7 +33,9 @@ chat_program::chat_program(const chat_options& options)
       reader_{io_.get_executor(), STDOUT_FILENO, readiness::kind::hang_up},
       changed_{io_.get_executor()},
       tasks_{io_.get_executor(), [this](std::string_view task, std::string_view what) { on_exception(task, what); }},
-      client_{io_.get_executor(), options.client, *this} {}
+      client_{io_.get_executor(), options.client, *this} {
+  output_->on_idle([this] { output_read_at_ = clock::now(); });
+}
 
 int chat_program::run() {
   (void)std::signal(SIGPIPE, SIG_IGN);
@@ -72,8 +75,11 @@ net::awaitable<void> chat_program::wind_up() {
 }
 
 net::awaitable<void> chat_program::watch_time(std::chrono::milliseconds patience) {
-  const auto until = clock::now() + patience;
-  while (!stopped_ && clock::now() < until) (void)co_await changed_.wait_until(until);
+  auto until = clock::now() + patience;
+  while (!stopped_ && clock::now() < until) {
+    (void)co_await changed_.wait_until(until);
+    until = std::max(until, (is_output_waiting() ? clock::now() : output_read_at_) + patience);
+  }
   if (stopped_) co_return;
   time_is_up_ = true;
   stop(error{errc::timed_out, "not done within " + format_duration(patience)});

@@ -55,8 +55,16 @@ class send_program final : public chat_program {
       outgoing one{0, options_.id, joined_text(), {}};
       co_await send(std::move(one));
     }
+    // Where there was nothing to send, a server that is not there is still to be noticed.
+    while (!has_connected_) co_await changed().wait();
     all_asked_ = true;
     finish_if_done();
+  }
+
+  void on_connected(const std::string& peer) override {
+    chat_program::on_connected(peer);
+    has_connected_ = true;
+    changed().notify_all();
   }
 
   // Arguments are words, whatever they are separated by.
@@ -189,6 +197,7 @@ class send_program final : public chat_program {
   std::map<std::uint64_t, outgoing> sent_;  // and not answered
   std::size_t waiting_again_ = 0;           // refused because the server was busy
   bool all_asked_ = false;
+  bool has_connected_ = false;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t unanswered_ = 0;
   exit_code_sum codes_;

@@ -3,6 +3,7 @@
 // docs/chat-protocol.md, "The structured language".
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -62,8 +63,11 @@ class client_machine {
   // `run` is 32 random hexadecimal digits: with a number behind them they are the key of a message that has none.
   client_machine(settings chosen, std::string run);
 
-  // From offline. take_requests() begins with the greeting, and says where to resume.
-  void on_connected();
+  using clock = std::chrono::steady_clock;
+
+  // From offline. take_requests() begins with the greeting, and says where to resume. `now` is what an `ago` that has
+  // begun before grows by.
+  void on_connected(clock::time_point now);
   // To offline. Messages to rooms that have no answer are repeated on the next connection, with their keys, so that the
   // server posts them once. All else that was written and has no answer fails with errc::connection_lost: a message to
   // a nickname has no key and would arrive twice.
@@ -166,7 +170,9 @@ class client_machine {
   std::string epoch_;                  // empty: never joined
   std::optional<std::uint64_t> last_;  // the id seen last; nothing: any may come first
   std::optional<chat::since> start_;   // what to begin with while `last_` says nothing
-  std::uint64_t replayed_below_ = 0;   // `next` when it was joined
+  clock::time_point connected_at_;
+  std::optional<clock::time_point> start_at_;  // the connection that `start_` was said on; nothing: on none yet
+  std::uint64_t replayed_below_ = 0;           // `next` when it was joined
   std::optional<chat::since> greeted_with_since_;
 
   requests_by_number asked_;

@@ -32,7 +32,7 @@ inline constexpr auto presence_interval = 1s;
 inline constexpr auto presence_delay = 100ms;
 inline constexpr auto half_closed_wait = 1s;
 inline constexpr auto goodbye_wait = 5s;
-inline constexpr auto plain_reply_wait = 1s;  // of a plain client that has nothing more to say
+inline constexpr auto plain_end_wait = 60s;  // of a plain client that said all, while its server takes nothing
 inline constexpr auto drain_wait = 5s;
 
 // What a session may have under way.
