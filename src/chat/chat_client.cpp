@@ -18,7 +18,7 @@ std::string random_digits(std::random_device& entropy) {
 
 }  // namespace
 
-chat_client::chat_client(net::any_executor executor, client_settings settings, chat_observer& observer)
+chat_client::chat_client(net::any_executor executor, client_settings settings, client_observer& observer)
     : executor_{std::move(executor)},
       settings_{std::move(settings)},
       observer_{observer},

@@ -1,7 +1,5 @@
 #include "tcptools/chat/chat_machine.hpp"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "tcptools/chat/limits.hpp"
@@ -30,7 +28,7 @@ bool begins_as_greeting(std::string_view text) noexcept {
 
 }  // namespace
 
-chat_machine::chat_machine(memory_use& use, chat_settings settings, server_observer& observer, random_source random)
+chat_machine::chat_machine(memory_use& use, server_settings settings, server_observer& observer, random_source random)
     : use_{use}, settings_{std::move(settings)}, observer_{observer}, random_{std::move(random)}, keys_{limits::keys} {}
 
 void chat_machine::restore(const history_contents& contents, moment now) {
@@ -178,7 +176,7 @@ void chat_machine::decide(member& who, moment now) {
   if (!who.is_closing()) handle_line(who, first, now);
 }
 
-bool chat_machine::may_be_greeting(const member& who) const noexcept {
+bool chat_machine::may_be_greeting(const member& who) noexcept {
   return who.is_first_line && begins_as_greeting(who.in.held());
 }
 
@@ -277,109 +275,6 @@ void chat_machine::end_all(code why, std::string_view text, moment now) {
 
 void chat_machine::abort_all() {
   for (const auto& [number, one] : members_) one->abort();
-}
-
-void chat_machine::take_news(std::vector<member*>& into, moment now) {
-  if (use_.bytes > settings_.max_memory) enforce_memory(now);
-  for (room* const one : room_news_) {
-    one->has_news = false;
-    for (std::size_t at = 0; at < one->members.size();) {
-      member& reader = *one->members[at];
-      const bool is_too_slow = reader.is_blocked && reader.behind() > settings_.max_backlog;
-      if (is_too_slow) {
-        end_at_once(reader, code::too_slow, "more was said than you have read and the server keeps", now);
-        continue;  // another one is at its place now
-      }
-      if (!reader.is_blocked && !reader.is_dirty) into.push_back(&reader);
-      ++at;
-    }
-  }
-  room_news_.clear();
-  for (member* const one : news_) {
-    const bool is_too_slow = one->is_blocked && one->behind() > settings_.max_backlog;
-    if (is_too_slow && !one->is_closing()) {
-      end_at_once(*one, code::too_slow, "more was said to you than you have read and the server keeps", now);
-    }
-    one->is_dirty = false;  // only now: what it is told here is on its way
-    into.push_back(one);
-  }
-  news_.clear();
-}
-
-void chat_machine::enforce_memory(moment now) {
-  constexpr std::size_t worth_ending = 256U << 10U;
-  while (use_.bytes > settings_.max_memory) {
-    member* worst = nullptr;
-    std::size_t most = worth_ending;
-    for (const auto& [number, one] : members_) {
-      const std::size_t held = one->backlog() + one->input.bytes();
-      if (!one->is_closing() && held > most) {
-        most = held;
-        worst = one;
-      }
-    }
-    if (worst == nullptr) break;
-    end_at_once(*worst, code::too_slow, "the server is short of memory", now);
-  }
-  while (use_.bytes > settings_.max_memory) {
-    const auto largest =
-        std::ranges::max_element(rooms_, {}, [](const auto& one) { return one.second->log.kept_bytes(); });
-    if (largest == rooms_.end() || largest->second->log.kept_bytes() == 0) break;
-    largest->second->log.forget_half();
-  }
-}
-
-member* chat_machine::find(std::string_view name) const {
-  if (const auto found = nicks_.find(fold(name)); found != nicks_.end()) return found->second;
-  const auto found = peers_.find(name);
-  return found == peers_.end() || found->second->is_closing() ? nullptr : found->second;
-}
-
-member* chat_machine::find_number(std::uint64_t number) const {
-  const auto found = members_.find(number);
-  return found == members_.end() || found->second->is_closing() ? nullptr : found->second;
-}
-
-void chat_machine::kick(member& who, std::string_view reason, moment now) {
-  end(who, code::kicked, reason.empty() ? "the operator ended this session" : reason, now);
-}
-
-std::size_t chat_machine::ban(const std::string& address, moment now) {
-  banned_.insert(address);
-  std::size_t ended = 0;
-  for (const auto& [number, one] : members_) {
-    if (one->address != address || one->is_closing()) continue;
-    end(*one, code::refused, "this address is banned", now);
-    ++ended;
-  }
-  return ended;
-}
-
-std::vector<const member*> chat_machine::all() const {
-  std::vector<const member*> found;
-  for (const auto& [number, one] : members_) {
-    if (!one->is_closing()) found.push_back(one);
-  }
-  std::ranges::sort(found, {}, &member::number);
-  return found;
-}
-
-std::vector<const room*> chat_machine::rooms() const {
-  std::vector<const room*> found;
-  for (const auto& [name, one] : rooms_) found.push_back(one.get());
-  return found;
-}
-
-chat_machine::counts chat_machine::count() const { return {members_.size(), rooms_.size(), messages_, use_.bytes}; }
-
-void chat_machine::note_news(member& who) {
-  if (std::exchange(who.is_dirty, true)) return;
-  news_.push_back(&who);
-}
-
-void chat_machine::note_news(room& where) {
-  if (std::exchange(where.has_news, true)) return;
-  room_news_.push_back(&where);
 }
 
 }  // namespace tcptools::chat

@@ -73,9 +73,6 @@ std::optional<complaint> chat_machine::claim_nick(member& who, const std::string
 }
 
 void chat_machine::handle(member& who, const requests::hello& asked, const std::string& tag, moment now) {
-  if (who.ticket != member::ticket_type{})
-    return complain(who, code::bad_request, "the greeting was said already", tag);
-  if (asked.version < 1) return end(who, code::version, "there is no such version", now);
   std::string into;
   if (!asked.room.empty()) {
     const std::optional<std::string> name = canonical_room(asked.room);
@@ -127,7 +124,7 @@ void chat_machine::handle(member& who, const requests::send& asked, const std::s
 
 void chat_machine::handle_direct(member& who, const requests::send& asked, std::string text, const std::string& tag,
                                  moment now) {
-  if (fold(asked.to) == operator_name) {
+  if (settings_.has_operator && fold(asked.to) == operator_name) {
     observer_.on_direct(who, text);
     return say(who, events::ack{}, tag);
   }
@@ -196,8 +193,7 @@ void chat_machine::handle(member& who, const requests::who& asked, const std::st
 }
 
 void chat_machine::handle(member& who, const requests::history& asked, const std::string& tag, moment now) {
-  const std::optional<std::string> name =
-      asked.room.empty() && who.where != nullptr ? who.where->log.room() : canonical_room(asked.room);
+  const std::optional<std::string> name = canonical_room(asked.room);
   if (!name) return complain(who, code::bad_name, bad_room_text, tag);
   const room* const where = find_room(*name);
   if (where == nullptr) return say(who, events::end{0, *name, {}, 1, 0}, tag);

@@ -221,16 +221,4 @@ void chat_machine::answer(const waiter& who, const staged& message, const result
   acknowledge(&sender, *find_room(message.message.room), message.message.id, repeat, who.tag);
 }
 
-void chat_machine::say_as_operator(const std::string& name, std::string_view text, moment now) {
-  const std::string safe = safe_text(text);
-  if (safe.empty()) return;
-  room* const into = find_or_make_room(name);
-  if (into == nullptr) return;
-  post(*into, {name, 0, now.wall, std::string{operator_name}, safe, {}}, {}, nullptr, now);
-}
-
-void chat_machine::tell_as_operator(member& to, std::string_view text, moment now) {
-  say(to, events::direct{now.wall, std::string{operator_name}, std::string{to.name()}, safe_text(text)});
-}
-
 }  // namespace tcptools::chat

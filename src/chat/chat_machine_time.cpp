@@ -47,6 +47,12 @@ void chat_machine::arm(member& who) {
   if (when >= who.armed) return;
   who.armed = when;
   dues_.push({when, who.number});
+  // Times that were overtaken by earlier ones stay in the queue, up to a bound.
+  if (dues_.size() <= 4 * members_.size() + limits::stale_dues) return;
+  dues_ = {};
+  for (const auto& [number, one] : members_) {
+    if (one->armed != clock::time_point::max()) dues_.push({one->armed, number});
+  }
 }
 
 chat_machine::clock::time_point chat_machine::next_due() const {

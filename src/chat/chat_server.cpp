@@ -27,21 +27,18 @@ chat_server::chat_server(net::listener& listener, memory_use& use, chat_machine&
       pool_{pool},
       complain_{std::move(complain)},
       scratch_(limits::input_chunk),
-      sessions_{listener.get_executor(),
-                [this](std::string_view task, std::string_view what) {
-                  complain_(error{errc::cancelled, std::string{task} + ": " + std::string{what}});
-                }},
-      writers_{listener.get_executor(),
-               [this](std::string_view task, std::string_view what) {
-                 complain_(error{errc::cancelled, std::string{task} + ": " + std::string{what}});
-               }},
-      helpers_{listener.get_executor(),
-               [this](std::string_view task, std::string_view what) {
-                 complain_(error{errc::cancelled, std::string{task} + ": " + std::string{what}});
-               }},
+      sessions_{listener.get_executor(), exception_handler()},
+      writers_{listener.get_executor(), exception_handler()},
+      helpers_{listener.get_executor(), exception_handler()},
       context_{machine, writers_, scratch_, &chat_server::now, [this] { note_news(); }},
       time_changed_{listener.get_executor()},
       history_changed_{listener.get_executor()} {}
+
+net::task_group::exception_handler chat_server::exception_handler() {
+  return [this](std::string_view task, std::string_view what) {
+    complain_(net::internal_error(errc::cancelled, task, what));
+  };
+}
 
 chat_machine::moment chat_server::now() {
   const auto wall = std::chrono::system_clock::now().time_since_epoch();

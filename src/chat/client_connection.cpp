@@ -19,7 +19,7 @@ constexpr std::string_view is_it_one = "; is it a tcpchat server?";
 }  // namespace
 
 client_connection::client_connection(net::stream& stream, client_machine& machine, const client_settings& settings,
-                                     chat_observer& observer, net::event& told)
+                                     client_observer& observer, net::event& told)
     : stream_{stream},
       machine_{machine},
       settings_{settings},
@@ -29,11 +29,10 @@ client_connection::client_connection(net::stream& stream, client_machine& machin
       end_{stream.get_executor()} {}
 
 net::awaitable<result<void>> client_connection::run() {
-  net::task_group tasks{
-      stream_.get_executor(), [this](std::string_view task, std::string_view what) {
-        fail(error{errc::connection_lost, "internal error in " + std::string{task} + ": " + std::string{what}});
-      }};
-  machine_.on_connected();
+  net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
+                          fail(net::internal_error(errc::connection_lost, task, what));
+                        }};
+  machine_.on_connected(clock::now());
   tasks.spawn("read", read());
   tasks.spawn("write", write());
   tasks.spawn("keep alive", keep_alive());

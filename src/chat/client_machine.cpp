@@ -1,6 +1,8 @@
 #include "tcptools/chat/client_machine.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <type_traits>
 
 #include "tcptools/base/text.hpp"
@@ -9,9 +11,13 @@
 #include "tcptools/chat/safe_text.hpp"
 
 namespace tcptools::chat {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 constexpr std::size_t quoted_of_strangers = 60;  // bytes
+constexpr auto delay_of_greeting = 1s;           // which may have taken longer to arrive than the one before
 
 error violation(std::string_view what) {
   return error{errc::protocol_violation, "the server broke the protocol: " + std::string{what}};
@@ -74,11 +80,12 @@ error no_tcpchat_server(std::string_view said) {
 client_machine::client_machine(settings chosen, std::string run)
     : settings_{std::move(chosen)},
       run_{std::move(run)},
-      nick_{settings_.nick},
+      wanted_nick_{settings_.nick},
       room_{settings_.room},
       start_{settings_.since} {}
 
-void client_machine::on_connected() {
+void client_machine::on_connected(clock::time_point now) {
+  connected_at_ = now;
   phase_ = phase::greeting;
   said_hello_ = false;
   said_quit_ = false;
@@ -151,7 +158,7 @@ std::vector<tagged_request> client_machine::take_requests() {
     said_hello_ = true;
     greeted_with_since_ = room_.empty() ? std::nullopt : resume_point();
     requests::hello hello;
-    hello.nick = nick_;
+    hello.nick = wanted_nick_;
     hello.room = room_;
     hello.since = greeted_with_since_;
     hello.presence = settings_.presence;
@@ -175,7 +182,12 @@ std::vector<tagged_request> client_machine::take_requests() {
 
 std::optional<since> client_machine::resume_point() const {
   if (!epoch_.empty() && last_) return since{last_, epoch_, {}};
-  return start_;
+  if (!start_ || !start_->ago || !start_at_) return start_;
+  // Nothing was seen: it begins where it did before.
+  const auto passed = std::chrono::ceil<std::chrono::seconds>(connected_at_ - *start_at_);
+  if (passed <= 0s) return start_;
+  const auto grown = std::min(*start_->ago, limits::longest_ago) + passed + delay_of_greeting;
+  return since{{}, {}, std::min<std::chrono::seconds>(grown, limits::longest_ago)};
 }
 
 // --- what the server says
@@ -241,8 +253,8 @@ result<void> client_machine::operate(const events::welcome& what, requests_by_nu
   if (what.version != protocol_version) {
     return error{errc::version_unsupported, "the server chose a version that was not offered"};
   }
-  self_ = what.nick;
-  nick_ = is_nick(what.nick) ? what.nick : "";
+  nick_ = what.nick;
+  wanted_nick_ = is_nick(what.nick) ? what.nick : "";
   ticket_ = what.ticket;
   phase_ = room_.empty() ? phase::ready : phase::joining;
   tell(what);
@@ -272,6 +284,7 @@ void client_machine::begin_log(const events::joined& what, const std::optional<s
   replayed_below_ = what.next;
   last_.reset();
   start_ = start;
+  start_at_ = connected_at_;
   if (!what.resumed) {
     // All that is kept follows, and to ask for it once more is no second loss.
     start_ = since{0, {}, {}};
@@ -285,7 +298,7 @@ void client_machine::begin_log(const events::joined& what, const std::optional<s
       last_ = what.next - 1;
       if (*start->id >= what.next) tell(news::lost{room_, std::nullopt});
     }
-  } else if (!start) {
+  } else if (!start || (start->ago && what.next == 1)) {  // nothing is replayed
     last_ = what.next - 1;
   }
 }
@@ -301,8 +314,8 @@ result<void> client_machine::operate(const events::left& what, requests_by_numbe
 }
 
 result<void> client_machine::operate(const events::nick& what, requests_by_number::iterator answered) {
-  self_ = what.nick;
-  nick_ = is_nick(what.nick) ? what.nick : "";
+  nick_ = what.nick;
+  wanted_nick_ = is_nick(what.nick) ? what.nick : "";
   tell(what, settle(answered));
   return {};
 }

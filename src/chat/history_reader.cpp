@@ -10,6 +10,7 @@
 
 #include "history_rows.hpp"
 #include "tcptools/base/text.hpp"
+#include "tcptools/chat/names.hpp"
 
 namespace tcptools::chat {
 namespace {
@@ -46,8 +47,8 @@ result<void> read_rooms(sqlite_database& database, history_contents& contents, l
     stored_room room{
         std::string{row.text(1)}, std::string{row.text(2)}, static_cast<std::uint64_t>(row.integer(4)), {}};
     const auto oldest = static_cast<std::uint64_t>(row.integer(3));
-    if (!is_room_name(room.name)) return wrong_in(room.name, "no room may have this name");
-    if (!is_epoch(room.epoch)) return wrong_in(room.name, "its epoch is not 16 hexadecimal digits");
+    if (canonical_room(room.name) != room.name) return wrong_in(room.name, "no room may have this name");
+    if (!is_epoch(room.epoch)) return wrong_in(room.name, "its epoch is not 16 hexadecimal digits in small letters");
     if (oldest < 1 || oldest > room.next || room.next > largest_id)
       return wrong_in(room.name, "its numbers do not go together");
     if (!is_sum(row, 5, room_sum(room.name, room.epoch, oldest, room.next)))

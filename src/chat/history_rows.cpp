@@ -47,15 +47,6 @@ class checksum {
 
 }  // namespace
 
-bool is_room_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= limits::name &&
-         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == std::string_view::npos;
-}
-
-bool is_epoch(std::string_view epoch) noexcept {
-  return epoch.size() == 16 && epoch.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
-}
-
 bool is_sender(std::string_view sender) noexcept {
   return !sender.empty() && sender.size() <= longest_sender &&
          std::ranges::all_of(sender, [](char c) { return c > ' ' && c < 0x7F; });

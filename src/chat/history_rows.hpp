@@ -11,8 +11,6 @@ namespace tcptools::chat {
 // Beyond it numbers are no longer exact for many a reader of JSON (RFC 8259, 6), and so are ids.
 inline constexpr std::uint64_t largest_id = (std::uint64_t{1} << 53U) - 1;
 
-[[nodiscard]] bool is_room_name(std::string_view name) noexcept;
-[[nodiscard]] bool is_epoch(std::string_view epoch) noexcept;
 // A nickname, or the address of a guest.
 [[nodiscard]] bool is_sender(std::string_view sender) noexcept;
 [[nodiscard]] bool is_message_text(std::string_view text) noexcept;

@@ -6,6 +6,7 @@
 
 #include "history_rows.hpp"
 #include "tcptools/base/text.hpp"
+#include "tcptools/chat/names.hpp"
 
 namespace tcptools::chat {
 namespace {
@@ -104,7 +105,7 @@ result<void> history_writer::change_rooms(const history_batch& batch) {
     if (const result<void> done = forget_room_.run(name); !done) return done;
   }
   for (const auto& [name, epoch] : batch.rooms) {
-    if (!is_room_name(name) || !is_epoch(epoch)) return does_not_fit("no room may be called", name);
+    if (canonical_room(name) != name || !is_epoch(epoch)) return does_not_fit("no room may be called", name);
     if (const result<void> done = add_room_.run(name, epoch, room_sum(name, epoch, 1, 1)); !done) return done;
   }
   return {};

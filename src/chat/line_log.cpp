@@ -15,8 +15,12 @@ constexpr std::size_t first_capacity = 4096;
 
 // Whole lines. Those who read in it own it, and through it all that come after.
 struct line_log::segment {
-  segment(memory_use& use, position start, std::size_t room)
-      : begin{start}, capacity{room}, bytes{std::make_unique_for_overwrite<char[]>(room)}, share{use} {
+  segment(memory_use& use, std::shared_ptr<const position> log_head, std::size_t room)
+      : head{std::move(log_head)},
+        begin{*head},
+        capacity{room},
+        bytes{std::make_unique_for_overwrite<char[]>(room)},
+        share{use} {
     share.set(sizeof(segment) + room);
   }
   segment(const segment&) = delete;
@@ -28,6 +32,7 @@ struct line_log::segment {
 
   [[nodiscard]] position end() const noexcept { return begin + size; }
 
+  std::shared_ptr<const position> head;
   position begin;
   std::size_t size = 0;
   std::size_t capacity;
@@ -36,7 +41,11 @@ struct line_log::segment {
   memory_share share;
 };
 
-line_log::line_log(memory_use& use) : use_{use}, first_{std::make_shared<segment>(use, 0, 0)}, last_{first_} {}
+line_log::line_log(memory_use& use)
+    : use_{use},
+      head_{std::make_shared<position>(0)},
+      first_{std::make_shared<segment>(use, head_, 0)},
+      last_{first_} {}
 
 void line_log::append(std::string_view line) {
   if (last_->capacity - last_->size < line.size()) {
@@ -46,7 +55,7 @@ void line_log::append(std::string_view line) {
   }
   std::ranges::copy(line, last_->bytes.get() + last_->size);
   last_->size += line.size();
-  head_ += line.size();
+  *head_ += line.size();
 }
 
 void line_log::release_before(position oldest) {
@@ -83,6 +92,8 @@ void line_log::cursor::advance(std::size_t bytes) {
 void line_log::cursor::settle() {
   while (at_ >= segment_->end() && segment_->next) segment_ = std::shared_ptr<segment>{segment_->next};
 }
+
+line_log::position line_log::cursor::head() const noexcept { return *segment_->head; }
 
 bool line_log::cursor::is_within_line() const noexcept {
   return at_ > segment_->begin && segment_->bytes[at_ - segment_->begin - 1] != '\n';

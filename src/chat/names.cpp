@@ -38,6 +38,11 @@ bool is_reserved_nick(std::string_view name) {
   return folded.starts_with(reserved_beginning) || std::ranges::find(reserved, folded) != reserved.end();
 }
 
+bool is_epoch(std::string_view text) noexcept {
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return text.size() == limits::epoch && std::ranges::all_of(text, is_digit);
+}
+
 std::string fold(std::string_view name) {
   std::string folded{name};
   std::ranges::transform(folded, folded.begin(), to_small);

@@ -71,7 +71,7 @@ bool operator_machine::on_line(std::string_view line, moment now) {
     if (selected_ != 0) {
       tell(std::to_string(selected_), line, now);
     } else {
-      machine_.say_as_operator(std::string{default_room}, line, now);
+      complain_unless(machine_.say_as_operator(std::string{default_room}, line, now));
     }
     return true;
   }
@@ -161,13 +161,19 @@ void operator_machine::tell(std::string_view who, std::string_view text, moment 
   member* const found = find(who);
   if (found == nullptr) return;
   if (text.empty()) return out_("what?");
-  machine_.tell_as_operator(*found, text, now);
+  complain_unless(machine_.tell_as_operator(*found, text, now));
 }
 
 void operator_machine::tell_all(std::string_view text, moment now) {
   if (text.empty()) return out_("what?");
-  for (const member* const one : machine_.all())
-    machine_.tell_as_operator(*machine_.find_number(one->number), text, now);
+  for (const member* const one : machine_.all()) {
+    const result<void> told = machine_.tell_as_operator(*machine_.find_number(one->number), text, now);
+    if (!told) return complain_unless(told);
+  }
+}
+
+void operator_machine::complain_unless(const result<void>& good) {
+  if (!good) out_(good.error().text());
 }
 
 void operator_machine::kick(std::string_view who, std::string_view reason, moment now) {

@@ -70,6 +70,14 @@ std::size_t outlet::lag() const noexcept {
   return followed_ == nullptr ? 0 : static_cast<std::size_t>(followed_->head() - cursor_.at());
 }
 
+std::size_t outlet::kept_behind_runs() const noexcept {
+  line_log::position most = 0;
+  for (const answer& one : answers_) {
+    if (const auto* const part = std::get_if<run>(&one)) most = std::max(most, part->from.head() - part->until);
+  }
+  return static_cast<std::size_t>(most);
+}
+
 line_log::position outlet::limit() const noexcept {
   return skipped_.empty() ? followed_->head() : std::min(skipped_.front().begin, followed_->head());
 }

@@ -4,15 +4,22 @@
 #include <asio/post.hpp>
 #include <utility>
 
-#include "tcptools/chat/limits.hpp"
+#include "tcptools/base/units.hpp"
 #include "tcptools/chat/safe_text.hpp"
 
 namespace tcptools::chat {
 
 using clock = net::stream::clock;
 
-plain_client::plain_client(const net::any_executor& executor, on_text show)
-    : connector_{executor}, show_{std::move(show)} {
+namespace {
+
+constexpr int looks_within_patience = 60;  // at what the server has taken, within the patience that it gets
+
+}  // namespace
+
+plain_client::plain_client(const net::any_executor& executor, on_text show, when_ready ready,
+                           std::chrono::milliseconds patience)
+    : connector_{executor}, show_{std::move(show)}, ready_{std::move(ready)}, patience_{patience} {
   in_.become(framing::plain);
 }
 
@@ -28,19 +35,35 @@ void plain_client::show_lines() {
   while (const auto line = in_.next_line()) show_(safe_text(*line));
 }
 
+void plain_client::set_deadline() {
+  if (!in_.held().empty()) {
+    stream_->set_deadline(clock::now() + limits::quiet_gap);
+  } else if (has_finished_) {
+    stream_->set_deadline(clock::now() + patience_ / looks_within_patience);
+  } else {
+    stream_->clear_deadline();
+  }
+}
+
+bool plain_client::is_stuck() {
+  const auto now = clock::now();
+  const std::size_t left = stream_->unacknowledged();
+  if (left < std::exchange(left_, left)) moved_at_ = now;
+  return now - moved_at_ >= patience_;
+}
+
 net::awaitable<result<void>> plain_client::run() {
   std::array<std::byte, 16U << 10U> bytes{};
   for (;;) {
-    const bool is_unfinished = !in_.held().empty();
-    if (is_unfinished) {
-      stream_->set_deadline(clock::now() + limits::quiet_gap);
-    } else if (has_finished_) {
-      stream_->set_deadline(clock::now() + limits::plain_reply_wait);
-    } else {
+    if (ready_) {
       stream_->clear_deadline();
+      co_await ready_();
     }
+    const bool is_unfinished = !in_.held().empty();
+    set_deadline();
     const result<std::size_t> got = co_await stream_->read_some(bytes);
     if (got) {
+      moved_at_ = clock::now();
       in_.feed(as_text(byte_view{bytes}.first(*got)));
       show_lines();
       continue;
@@ -53,9 +76,14 @@ net::awaitable<result<void>> plain_client::run() {
       if (rest) show_(safe_text(*rest));
       continue;
     }
+    const bool is_waiting_for_end = why == errc::timed_out && has_finished_ && !is_stopped_;
+    if (is_waiting_for_end && !is_stuck()) continue;
     if (const auto rest = in_.take_rest()) show_(safe_text(*rest));
-    const bool is_silent_to_the_end = why == errc::timed_out && has_finished_;
-    if (why == errc::end_of_stream || is_stopped_ || is_silent_to_the_end) co_return result<void>{};
+    if (why == errc::end_of_stream || is_stopped_) co_return result<void>{};
+    if (is_waiting_for_end) {
+      co_return error{errc::timed_out, peer().text + " has not ended the connection, nor taken or said anything, for " +
+                                           format_duration(patience_) + "; it may not have got all that was said"};
+    }
     co_return got.error();
   }
 }
@@ -80,9 +108,12 @@ net::awaitable<result<void>> plain_client::say(std::string line) {
 
 net::awaitable<result<void>> plain_client::finish() {
   has_finished_ = true;
-  // For run(), which may wait for longer.
-  stream_->set_deadline(clock::now() + limits::plain_reply_wait);
-  co_return co_await stream_->shutdown_send();
+  moved_at_ = clock::now();
+  left_ = stream_->unacknowledged();
+  const result<void> ended = co_await stream_->shutdown_send();
+  // For run(), which waits without one.
+  stream_->set_deadline(clock::now() + limits::quiet_gap);
+  co_return ended;
 }
 
 void plain_client::stop() {

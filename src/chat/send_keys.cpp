@@ -1,5 +1,6 @@
 #include "tcptools/chat/send_keys.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -26,7 +27,7 @@ void send_keys::add(std::string_view room, std::string_view key, std::uint64_t i
 wall_time send_keys::expire(wall_time now) {
   const wall_time from = now - std::chrono::milliseconds{limits::key_life}.count();
   while (!ages_.empty() && ages_.front().time < from) forget_oldest();
-  return from;
+  return ages_.size() < most_ ? from : std::max(from, ages_.front().time);
 }
 
 // Rooms are forgotten often where somebody makes one after the other: what that costs must not depend on other rooms.

@@ -34,11 +34,12 @@ class connect_program final : public chat_program {
       : chat_program{options},
         quiet_{options.quiet},
         view_{colours_of(STDOUT_FILENO), is_terminal(STDOUT_FILENO)},
-        is_interactive_{is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)} {
+        is_interactive_{is_interactive()} {
     input_settings settings;
     settings.prompt = chat_prompt({}, "connecting");
     settings.on_interrupt = [this] { client().finish(); };
     settings.hides_entered = true;  // it comes back as a message
+    settings.never_waits = true;    // when_ready() does
     lines_ = open_input_lines(executor(), std::move(settings));
   }
 
@@ -53,11 +54,14 @@ class connect_program final : public chat_program {
   void on_connected(const std::string& peer) override;
   void on_lost(const error& why, std::chrono::milliseconds wait) override;
   void on_told(const chat::told& what) override;
+  [[nodiscard]] bool is_overloaded() const noexcept override { return !lines_->is_idle(); }
+  net::awaitable<void> when_ready() override;
 
   // False: the session is to end.
   [[nodiscard]] bool perform(const std::string& text);
   void ask(chat::request what);
   void show(std::string_view lines);
+  void check_output();
   void note(const std::string& text);
   void count(const error& failure);
   void set_prompt() { lines_->set_prompt(chat_prompt(client().session().room(), {})); }
@@ -69,15 +73,20 @@ class connect_program final : public chat_program {
   exit_code_sum codes_;
   std::string last_trouble_;
   bool has_connected_ = false;
+  bool is_output_gone_ = false;
 };
 
 net::awaitable<void> connect_program::work() {
   for (;;) {
     const bool has_room = co_await client().wait_for_room();
     if (!has_room) co_return;
+    co_await when_ready();
     const result<input_line> line = co_await lines_->next();
     if (!line) break;
-    if (line->is_cut) note("a line was too long, and is not sent whole");
+    if (line->is_cut) {
+      note("a line was too long, and is not sent whole");
+      if (!is_interactive_) codes_.add(exit_code::some_failed);
+    }
     if (!perform(line->text)) break;
   }
   // All that was said has to have an answer first, and a server that is not there is to be noticed.
@@ -87,7 +96,17 @@ net::awaitable<void> connect_program::work() {
 
 net::awaitable<void> connect_program::wind_up() {
   lines_->stop();
-  (void)co_await lines_->flush(clock::now() + 1s);
+  if (is_interactive_) {
+    (void)co_await lines_->flush(clock::now() + 1s);
+  } else {
+    while (!is_stopped() && !lines_->is_idle()) (void)co_await lines_->flush(clock::now() + 100ms);
+  }
+  check_output();
+}
+
+net::awaitable<void> connect_program::when_ready() {
+  while (!lines_->is_idle()) (void)co_await lines_->flush(clock::time_point::max());
+  check_output();
 }
 
 bool connect_program::perform(const std::string& text) {
@@ -173,9 +192,21 @@ void connect_program::note(const std::string& text) {
 void connect_program::show(std::string_view lines) {
   while (!lines.empty()) {
     const std::size_t end = std::min(lines.find('\n'), lines.size());
-    if (!lines_->print(lines.substr(0, end))) return client().finish();
+    (void)lines_->print(lines.substr(0, end));
     lines.remove_prefix(std::min(end + 1, lines.size()));
   }
+  check_output();
+}
+
+// Whoever read the output may go when he likes.
+void connect_program::check_output() {
+  const result<void> state = lines_->state();
+  if (state || std::exchange(is_output_gone_, true)) return;
+  if (state.error().code() != errc::connection_lost) {
+    say(state.error().text());
+    codes_.add(exit_code::some_failed);
+  }
+  client().finish();
 }
 
 }  // namespace
@@ -190,16 +221,20 @@ int run_chat_connect(int argc, char** argv) {
   set_usage(app, "Usage: tcpchat connect [OPTIONS]");
   app.footer(std::string{chat_exit_code_help});
   add_chat_options(app, options);
+  app.get_option("--quiet")->description("Without a terminal: say only why the session ended");
   add_room_option(app, client.session.room, "Be in this room");
   add_since_option(app, client.session.since, "Begin with what was said after this");
   add_retry_option(app, options);
-  app.add_flag("--plain", is_plain, "For servers that know no protocol: lines out, text in");
+  auto* const plain = app.add_flag("--plain", is_plain, "For servers that know no protocol: lines out, text in");
+  for (const char* const structured : {"--nick", "--room", "--since", "--retry-for"}) {
+    plain->excludes(app.get_option(structured));
+  }
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
 
   if (is_plain) return run_chat_connect_plain(options);
-  const bool is_interactive = is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO);
-  if (is_interactive) client.resume_for = std::max<std::chrono::milliseconds>(client.resume_for, patience_on_terminal);
-  client.session.presence = is_interactive;
+  const bool has_person = is_interactive();
+  if (has_person) client.resume_for = std::max<std::chrono::milliseconds>(client.resume_for, patience_on_terminal);
+  client.session.presence = has_person;
   return connect_program{options}.run();
 }
 

@@ -1,7 +1,5 @@
 #include "cli/chat_connect_plain.hpp"
 
-#include <unistd.h>
-
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <csignal>
@@ -28,26 +26,27 @@ class plain_program {
   explicit plain_program(const chat_options& options)
       : options_{options},
         errors_{options.program},
-        is_interactive_{is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)},
-        client_{io_.get_executor(), [this](const std::string& text) { show(text); }},
+        is_interactive_{is_interactive()},
+        client_{io_.get_executor(), [this](const std::string& text) { show(text); }, [this] { return until_shown(); }},
         tasks_{io_.get_executor(), [this](std::string_view task, std::string_view what) {
-                 errors_.say("internal error in " + std::string{task} + ": " + std::string{what});
+                 errors_.say(net::internal_error(errc::connection_lost, task, what).text());
                  client_.stop();
                }} {
     input_settings settings;
     settings.prompt = "> ";
-    settings.on_interrupt = [this] { client_.stop(); };
+    settings.on_interrupt = [this] { stop(); };
+    settings.never_waits = true;  // until_shown() does
     lines_ = open_input_lines(io_.get_executor(), std::move(settings));
   }
 
   int run() {
     (void)std::signal(SIGPIPE, SIG_IGN);
-    net::shutdown_signals signals{io_.get_executor(), [this](int) { client_.stop(); },
-                                  [](int signal) { std::_Exit(128 + signal); }};
+    net::shutdown_signals signals{io_.get_executor(), [this](int) { stop(); },
+                                  [](int signal) { std::_Exit(exit_code_of_signal(signal)); }};
     tasks_.spawn("client", receive(signals));
     io_.run();
-    if (signals.received() != 0) return static_cast<int>(exit_code::signal) + signals.received();
-    if (end_) return static_cast<int>(exit_code::success);
+    if (signals.received() != 0) return exit_code_of_signal(signals.received());
+    if (end_) return static_cast<int>(codes_.value());
     lines_.reset();  // the terminal is as it was before anything is said of the end
     errors_.say(end_.error().text());
     return static_cast<int>(exit_code_for(end_.error().code()));
@@ -67,7 +66,7 @@ class plain_program {
     }
     lines_->stop();
     client_.stop();
-    (void)co_await lines_->flush(net::event::clock::now() + 1s);
+    co_await until_shown();
     signals.stop();
   }
 
@@ -78,6 +77,10 @@ class plain_program {
         if (line.error().code() == errc::cancelled) co_return;
         break;
       }
+      if (line->is_cut) {
+        errors_.say("a line was too long, and is not sent whole");
+        codes_.add(exit_code::some_failed);
+      }
       const result<void> sent = co_await client_.say(line->text);
       if (!sent) co_return;
     }
@@ -86,8 +89,28 @@ class plain_program {
   }
 
   void show(const std::string& text) {
-    if (lines_->print(text)) return;
-    is_output_gone_ = true;
+    (void)lines_->print(text);
+    check_output();
+  }
+
+  // Nothing more is read before somebody has read what is there; a signal still ends it.
+  net::awaitable<void> until_shown() {
+    while (!is_stopped_ && !lines_->is_idle()) (void)co_await lines_->flush(net::event::clock::now() + 100ms);
+    check_output();
+  }
+
+  void check_output() {
+    const result<void> state = lines_->state();
+    if (state || std::exchange(is_output_gone_, true)) return;
+    if (state.error().code() != errc::connection_lost) {
+      errors_.say(state.error().text());
+      codes_.add(exit_code::some_failed);
+    }
+    client_.stop();
+  }
+
+  void stop() {
+    is_stopped_ = true;
     client_.stop();
   }
 
@@ -99,6 +122,8 @@ class plain_program {
   chat::plain_client client_;
   net::task_group tasks_;
   result<void> end_;
+  exit_code_sum codes_;
+  bool is_stopped_ = false;
   bool is_all_said_ = false;
   bool is_output_gone_ = false;
 };

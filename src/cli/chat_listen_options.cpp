@@ -10,6 +10,7 @@ namespace tcptools::cli {
 void add_chat_listen_options(CLI::App& app, chat_listen_options& options) {
   options.room = chat::default_room;
   add_chat_options(app, options.common);
+  add_json_option(app, options.common);
   add_room_option(app, options.room, "Listen in this room");
   add_since_option(app, options.since,
                    "Begin after this message, with messages at most so old (10m), or with all there are; otherwise "

@@ -14,7 +14,6 @@
 #include "cli/message_format.hpp"
 #include "cli/usage.hpp"
 #include "tcptools/base/units.hpp"
-#include "tcptools/chat/limits.hpp"
 #include "tcptools/chat/names.hpp"
 
 namespace tcptools::cli {
@@ -24,6 +23,8 @@ using namespace std::chrono_literals;
 using json = nlohmann::ordered_json;
 
 constexpr auto look_interval = 100ms;
+// How long the program of --exec that runs may go on after a signal.
+constexpr auto exec_wait = 5s;
 
 class listen_program final : public chat_program {
  public:
@@ -47,7 +48,7 @@ class listen_program final : public chat_program {
     for (bool idle = false; !idle && !is_stopped();)
       idle = co_await hook_.wait_until_idle(clock::now() + look_interval);
     hook_.drop_waiting();
-    (void)co_await hook_.wait_until_idle(clock::now() + chat::limits::drain_wait);
+    (void)co_await hook_.wait_until_idle(clock::now() + exec_wait);
     hook_.stop();
     co_await chat_program::wind_up();
   }
@@ -94,10 +95,7 @@ class listen_program final : public chat_program {
   }
 
   void on_gap(const chat::news::lost& gap) {
-    const bool one = gap.count == 1U;
-    say(gap.count ? std::to_string(*gap.count) + (one ? " message of " : " messages of ") + gap.room +
-                        (one ? " is" : " are") + " lost: the server does not keep so many"
-                  : "the log of " + gap.room + " is another one; how many messages are lost is not known");
+    say(to_text(gap));
     if (options_.common.json) {
       print_object(
           json{{"type", "lost"}, {"room", gap.room}, {"messages", gap.count ? json(*gap.count) : json(nullptr)}});

@@ -1,11 +1,9 @@
 #include "cli/chat_options.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <system_error>
 
 #include "cli/option_types.hpp"
-#include "tcptools/chat/limits.hpp"
 #include "tcptools/chat/names.hpp"
 
 namespace tcptools::cli {
@@ -35,11 +33,6 @@ std::optional<std::uint64_t> parse_id(std::string_view text) {
   return id;
 }
 
-bool is_epoch(std::string_view text) {
-  const auto is_digit = [](char one) { return (one >= '0' && one <= '9') || (one >= 'a' && one <= 'f'); };
-  return text.size() == chat::limits::epoch && std::ranges::all_of(text, is_digit);
-}
-
 }  // namespace
 
 result<chat::since> parse_since(const std::string& text) {
@@ -48,7 +41,7 @@ result<chat::since> parse_since(const std::string& text) {
   if (const std::size_t colon = text.find(':'); colon != std::string::npos) {
     const std::string epoch = text.substr(0, colon);
     const auto id = parse_id(std::string_view{text}.substr(colon + 1));
-    if (id && is_epoch(epoch)) return chat::since{id, epoch, {}};
+    if (id && chat::is_epoch(epoch)) return chat::since{id, epoch, {}};
   } else if (const auto age = parse_duration(text)) {
     return chat::since{{}, {}, std::chrono::ceil<std::chrono::seconds>(*age)};
   }
@@ -65,8 +58,11 @@ void add_chat_options(CLI::App& app, chat_options& options) {
   add_wait(app, "--connect-timeout", "For each address of the host", [&client](auto value) {
     client.connect_timeout = value;
   })->default_str("10s");
-  app.add_flag("--quiet", options.quiet, "Say nothing but errors");
+  app.add_flag("--quiet", options.quiet, "Say nothing but errors, and what was lost");
   app.add_flag("--verbose", options.verbose, "Name connections");
+}
+
+void add_json_option(CLI::App& app, chat_options& options) {
   app.add_flag("--json", options.json, "One JSON object a line on standard output");
 }
 

@@ -22,8 +22,10 @@ struct chat_options {
   bool json = false;
 };
 
-// --host, --port, --connect-timeout, --nick; --quiet, --verbose, --json.
+// --host, --port, --connect-timeout, --nick; --quiet, --verbose.
 void add_chat_options(CLI::App& app, chat_options& options);
+// --json.
+void add_json_option(CLI::App& app, chat_options& options);
 // --retry-for: how long connections are tried for, the first one and those that are lost.
 void add_retry_option(CLI::App& app, chat_options& options);
 // --timeout.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio/post.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -32,7 +33,9 @@ chat_program::chat_program(const chat_options& options)
       reader_{io_.get_executor(), STDOUT_FILENO, readiness::kind::hang_up},
       changed_{io_.get_executor()},
       tasks_{io_.get_executor(), [this](std::string_view task, std::string_view what) { on_exception(task, what); }},
-      client_{io_.get_executor(), options.client, *this} {}
+      client_{io_.get_executor(), options.client, *this} {
+  output_->on_idle([this] { output_read_at_ = clock::now(); });
+}
 
 int chat_program::run() {
   (void)std::signal(SIGPIPE, SIG_IGN);
@@ -40,7 +43,7 @@ int chat_program::run() {
       io_.get_executor(), [this](int) { stop(error{errc::cancelled, "interrupted"}); },
       [this](int signal) {
         on_insist();
-        std::_Exit(128 + signal);
+        std::_Exit(exit_code_of_signal(signal));
       });
   tasks_.spawn(client_task, run_client());
   tasks_.spawn("work", work());
@@ -60,7 +63,7 @@ net::awaitable<void> chat_program::run_client() {
 }
 
 void chat_program::on_exception(std::string_view task, std::string_view what) {
-  end_ = error{errc::connection_lost, "internal error in " + std::string{task} + ": " + std::string{what}};
+  end_ = net::internal_error(errc::connection_lost, task, what);
   client_.stop(end_.error());
   if (task != client_task) return;
   signals_->stop();
@@ -72,8 +75,11 @@ net::awaitable<void> chat_program::wind_up() {
 }
 
 net::awaitable<void> chat_program::watch_time(std::chrono::milliseconds patience) {
-  const auto until = clock::now() + patience;
-  while (!stopped_ && clock::now() < until) (void)co_await changed_.wait_until(until);
+  auto until = clock::now() + patience;
+  while (!stopped_ && clock::now() < until) {
+    (void)co_await changed_.wait_until(until);
+    until = std::max(until, (is_output_waiting() ? clock::now() : output_read_at_) + patience);
+  }
   if (stopped_) co_return;
   time_is_up_ = true;
   stop(error{errc::timed_out, "not done within " + format_duration(patience)});
@@ -122,7 +128,7 @@ void chat_program::report_end() {
 }
 
 int chat_program::code() {
-  if (signals_->received() != 0) return static_cast<int>(exit_code::signal) + signals_->received();
+  if (signals_->received() != 0) return exit_code_of_signal(signals_->received());
   if (time_is_up_) return static_cast<int>(exit_code::timed_out);
   return static_cast<int>(end_ ? outcome() : chat_exit_code(end_.error().code()));
 }

@@ -1,5 +1,6 @@
 // What one run of a chat client consists of, whatever it does: the event loop, signals, the connection, the bound on
-// the whole run, and output that a slow reader holds up without making the program deaf.
+// the whole run, which does not count the time that output waits for its reader, and output that a slow reader holds up
+// without making the program deaf.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -20,7 +21,7 @@
 
 namespace tcptools::cli {
 
-class chat_program : public chat::chat_observer {
+class chat_program : public chat::client_observer {
  public:
   // Its exit code.
   [[nodiscard]] int run();
@@ -85,6 +86,7 @@ class chat_program : public chat::chat_observer {
   std::optional<net::shutdown_signals> signals_;
   result<void> end_;
   std::optional<error> output_lost_;
+  clock::time_point output_read_at_;  // when it had waited for its reader, and all of it was read
   bool stopped_ = false;
   bool time_is_up_ = false;
 };

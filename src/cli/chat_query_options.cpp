@@ -11,6 +11,7 @@ namespace {
 void add_query_options(CLI::App& app, chat_query_options& options) {
   options.common.timeout = std::chrono::seconds{10};
   add_chat_options(app, options.common);
+  add_json_option(app, options.common);
   add_timeout_option(app, options.common, "10s");
 }
 

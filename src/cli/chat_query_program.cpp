@@ -56,9 +56,9 @@ class query_program final : public chat_program {
     const bool is_history = std::holds_alternative<chat::requests::history>(question_);
     const bool has_epoch = is_history && options_.since && !options_.since->epoch.empty();
     if (has_epoch && options_.since->epoch != end.epoch) {
-      say("the log of " + end.room + " is another one; how many messages are lost is not known");
+      say(to_text(chat::news::lost{end.room, {}}));
     } else if (end.lost > 0 && options_.since && options_.since->id.value_or(0) > 0) {
-      say(std::to_string(end.lost) + " messages of " + end.room + " are lost: the server does not keep so many");
+      say(to_text(chat::news::lost{end.room, end.lost}));
     }
     if (options_.common.json) {
       json object{{"type", "end"}, {"count", end.count}};

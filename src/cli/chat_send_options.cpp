@@ -10,16 +10,25 @@ namespace {
 // A line's number and a point follow the key where there are several.
 constexpr std::size_t longest_line_number = 16;
 
+// An empty one is a variable that was not set: what is for one alone must not go to a room then.
+result<std::string> not_empty(const std::string& text) {
+  if (text.empty()) return error{errc::usage, "must not be empty"};
+  return as_given(text);
+}
+
 }  // namespace
 
 void add_chat_send_options(CLI::App& app, chat_send_options& options) {
   add_texts(app, "TEXT", "", options.texts, "The message, joined by spaces; without it every line of standard input");
   add_chat_options(app, options.common);
+  add_json_option(app, options.common);
   add_room_option(app, options.room, "Send to this room; default: lobby");
-  add_text(app, "--to", "NICK", options.to, "Send to this one alone");
-  add_text(app, "--id", "KEY", options.id,
-           "Post a message with this key once, however often it is sent within a day; lines of standard input have "
-           "KEY.1, KEY.2, ...");
+  add_parsed(app, "--to", "NICK", "Send to this one alone", not_empty,
+             [&options](const std::string& nick) { options.to = nick; });
+  add_parsed(app, "--id", "KEY",
+             "Post a message with this key once, however often it is sent within a day; lines of standard input have "
+             "KEY.1, KEY.2, ...",
+             not_empty, [&options](const std::string& key) { options.id = key; });
   add_retry_option(app, options.common);
   add_timeout_option(app, options.common, "");
 }

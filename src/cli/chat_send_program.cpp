@@ -55,8 +55,16 @@ class send_program final : public chat_program {
       outgoing one{0, options_.id, joined_text(), {}};
       co_await send(std::move(one));
     }
+    // Where there was nothing to send, a server that is not there is still to be noticed.
+    while (!has_connected_) co_await changed().wait();
     all_asked_ = true;
     finish_if_done();
+  }
+
+  void on_connected(const std::string& peer) override {
+    chat_program::on_connected(peer);
+    has_connected_ = true;
+    changed().notify_all();
   }
 
   // Arguments are words, whatever they are separated by.
@@ -76,8 +84,13 @@ class send_program final : public chat_program {
         co_return;
       }
       outgoing one{number, {}, std::move(line->text), {}};
-      if (chat::safe_text(one.text).empty()) continue;
+      if (!line->is_cut && chat::safe_text(one.text).empty()) continue;
       ++messages;
+      if (line->is_cut) {
+        fail(one, error{errc::too_large, "the message has more than " + std::to_string(input_line::most_bytes) +
+                                             " bytes; the limit is " + std::to_string(chat::limits::text)});
+        continue;
+      }
       if (!options_.id.empty()) one.key = options_.id + "." + std::to_string(messages);
       co_await send(std::move(one));
     }
@@ -92,11 +105,6 @@ class send_program final : public chat_program {
     const bool room = co_await client().wait_for_room();
     if (!room) {
       ++unanswered_;
-      co_return;
-    }
-    if (one.text.size() > chat::limits::text) {
-      fail(one, error{errc::too_large,
-                      "longer than the " + std::to_string(chat::limits::text) + " bytes that a message may have"});
       co_return;
     }
     chat::requests::send request{one.text, options_.room, options_.to, one.key};
@@ -189,6 +197,7 @@ class send_program final : public chat_program {
   std::map<std::uint64_t, outgoing> sent_;  // and not answered
   std::size_t waiting_again_ = 0;           // refused because the server was busy
   bool all_asked_ = false;
+  bool has_connected_ = false;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t unanswered_ = 0;
   exit_code_sum codes_;

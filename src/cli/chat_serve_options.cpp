@@ -44,7 +44,7 @@ void add_flood_options(CLI::App& app, chat::flood_limits& flood) {
 void add_chat_serve_options(CLI::App& app, chat_serve_options& options) {
   add_listen_options(app, options.listen, 6677);
 
-  chat::chat_settings& chat = options.chat;
+  chat::server_settings& chat = options.chat;
   add_text(app, "--history", "FILE", options.history, "Keep messages in this file (SQLite), beyond the server's life");
   add_count(app, "--history-messages", chat.history.messages, 0, 10'000'000, "Keep so many messages of each room");
   add_bytes(app, "--history-bytes", chat.history.bytes, 0, "16MiB", "Keep at most this much of each room");

@@ -12,7 +12,7 @@ namespace tcptools::cli {
 
 struct chat_serve_options {
   listen_options listen;
-  chat::chat_settings chat;
+  chat::server_settings chat;
   std::string history;
   bool console = false;
   log_options log;

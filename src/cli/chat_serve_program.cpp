@@ -1,7 +1,5 @@
 #include "cli/chat_serve_program.hpp"
 
-#include <unistd.h>
-
 #include <CLI/App.hpp>
 #include <asio/io_context.hpp>
 #include <csignal>
@@ -13,6 +11,7 @@
 #include <utility>
 
 #include "cli/chat_console.hpp"
+#include "cli/chat_serve_options.hpp"
 #include "cli/chat_serve_report.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/listening.hpp"
@@ -43,8 +42,8 @@ std::uint64_t random_number() {
 // A server with all it stands on.
 class serving {
  public:
-  serving(const chat_serve_options& options, net::listener& listener, asio::io_context& io, chat::history_file* history,
-          const chat::history_contents& kept)
+  serving(const chat_serve_options& options, bool has_console, net::listener& listener, asio::io_context& io,
+          chat::history_file* history, const chat::history_contents& kept)
       : options_{options},
         listener_{listener},
         report_{options.log},
@@ -52,15 +51,14 @@ class serving {
         server_{listener, use_, machine_, history, pool_, [this](const error& what) { report_.on_trouble(what); }},
         tasks_{io.get_executor(),
                [this](std::string_view task, std::string_view what) {
-                 report_.on_trouble(error{errc::cancelled, std::string{task} + ": " + std::string{what}});
+                 report_.on_trouble(net::internal_error(errc::cancelled, task, what));
                }},
         signals_{io.get_executor(), [this](int signal) { stop(signal); }, [this](int) { server_.force(); }} {
     machine_.restore(kept, chat::chat_server::now());
-    const bool is_terminal_here = is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO);
-    if (options.console || is_terminal_here) {
+    if (has_console) {
       console_.emplace(io.get_executor(), machine_, server_);
       report_.set_operator([this](std::string_view line) { console_->show(line); });
-      if (is_terminal_here) report_.set_log_output([this](std::string_view line) { console_->show(line); });
+      if (is_interactive()) report_.set_log_output([this](std::string_view line) { console_->show(line); });
     }
   }
 
@@ -71,9 +69,10 @@ class serving {
   }
 
  private:
-  static chat::chat_settings settings(const chat_serve_options& options) {
-    chat::chat_settings chosen = options.chat;
+  static chat::server_settings settings(const chat_serve_options& options) {
+    chat::server_settings chosen = options.chat;
     chosen.is_stored = !options.history.empty();
+    chosen.has_operator = options.console || (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO));
     return chosen;
   }
 
@@ -103,23 +102,12 @@ class serving {
   std::optional<chat_console> console_;
 };
 
-}  // namespace
-
-int run_chat_serve(int argc, char** argv) {
-  CLI::App app{"Serves chat rooms to terminals, scripts and plain TCP clients.", "tcpchat serve"};
-  set_usage(app, "Usage: tcpchat serve [OPTIONS]");
-  chat_serve_options options;
-  add_chat_serve_options(app, options);
-  if (const auto early = parse_command_line(app, argc, argv)) return *early;
-  return run_chat_serve(options);
-}
-
-int run_chat_serve(const chat_serve_options& options) {
+int serve_chat(const chat_serve_options& options) {
   // Whoever reads what we say may leave; a file that may not grow is an error of that write.
   (void)std::signal(SIGPIPE, SIG_IGN);
   (void)std::signal(SIGXFSZ, SIG_IGN);
   raise_descriptor_limit();
-  const bool has_console = options.console || (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO));
+  const bool has_console = options.console || is_interactive();
   if (options.chat.relays_to_operator && !has_console) {
     return complain_about_usage("tcpchat serve", "--relay operator needs an operator: a terminal, or --console");
   }
@@ -140,13 +128,25 @@ int run_chat_serve(const chat_serve_options& options) {
   asio::io_context io{1};
   const auto listener = net::listener::open(io.get_executor(), *bind, options.listen.port);
   if (!listener) return failed(listener.error());
-  serving server{options, **listener, io, history.get(), kept};
+  serving server{options, has_console, **listener, io, history.get(), kept};
   kept = {};
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
   server.start();
   io.run();
   return static_cast<int>(exit_code::success);
+}
+
+}  // namespace
+
+int run_chat_serve(int argc, char** argv) {
+  CLI::App app{"Serves chat rooms to terminals, scripts and plain TCP clients.", "tcpchat serve"};
+  set_usage(app, "Usage: tcpchat serve [OPTIONS]");
+  app.footer(std::string{chat_serve_exit_code_help});
+  chat_serve_options options;
+  add_chat_serve_options(app, options);
+  if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  return serve_chat(options);
 }
 
 }  // namespace tcptools::cli

@@ -1,7 +1,6 @@
 // What a chat server tells its log, and its operator.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <variant>
 
+#include "cli/message_format.hpp"
 #include "tcptools/chat/plain_protocol.hpp"
 
 namespace tcptools::cli {
@@ -30,10 +31,7 @@ class renderer {
     const std::string both = is_own ? "[you -> " + told.to + "]" : "[" + told.from + " -> you]";
     return time(told.time) + name(both, is_own ? told.to : told.from) + " " + told.text + "\n";
   }
-  std::string operator()(const chat::news::lost& told) const {
-    if (!told.count) return "* the server began a new log; what was said meanwhile may be missing\n";
-    return "* " + std::to_string(*told.count) + " messages are not kept any more, and were missed\n";
-  }
+  std::string operator()(const chat::news::lost& told) const { return "* " + to_text(told) + "\n"; }
   std::string operator()(const chat::news::failed& told) const { return "* " + told.why.text() + "\n"; }
   std::string operator()(const chat::events::ack& /*told*/) const { return {}; }
 

@@ -99,15 +99,17 @@ void exec_hook::child::started(pid_t id) {
   if (killed_) (void)::kill(id_, SIGKILL);
 }
 
-int exec_hook::child::wait() {
+result<int> exec_hook::child::wait() {
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
   }
   // Ended but not yet reaped: its number is still its own.
   const std::scoped_lock lock{mutex_};
   int status = 0;
-  (void)::waitpid(id_, &status, 0);
+  const pid_t reaped = ::waitpid(id_, &status, 0);
+  const int failure = errno;
   id_ = 0;
+  if (reaped < 0) return error{errc::storage_failed, os_text(failure)};
   return status;
 }
 
@@ -134,9 +136,10 @@ std::string exec_hook::run_program(const exec_call& call) {
                                   pointers(arguments).data(), pointers(environment).data());
   if (failed != 0) return "could not be started: " + os_text(failed);
   child_.started(id);
-  const int status = child_.wait();
-  if (WIFSIGNALED(status)) return "was killed by signal " + std::to_string(WTERMSIG(status));
-  if (WEXITSTATUS(status) != 0) return "exited with " + std::to_string(WEXITSTATUS(status));
+  const result<int> status = child_.wait();
+  if (!status) return "ended in a way that is not known: " + status.error().text();
+  if (WIFSIGNALED(*status)) return "was killed by signal " + std::to_string(WTERMSIG(*status));
+  if (WEXITSTATUS(*status) != 0) return "exited with " + std::to_string(WEXITSTATUS(*status));
   return {};
 }
 
@@ -146,7 +149,10 @@ exec_hook::exec_hook(const net::any_executor& executor, net::task_group& tasks, 
       command_{std::move(command)},
       prefix_{std::move(prefix)},
       complain_{std::move(complain)},
-      room_{executor} {}
+      room_{executor} {
+  // Whoever started us may have it ignored, and the system then keeps no child's exit status.
+  if (!command_.empty()) (void)std::signal(SIGCHLD, SIG_DFL);
+}
 
 void exec_hook::push(exec_call call) {
   if (command_.empty() || stopped_) return;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "tcptools/base/result.hpp"
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/task_group.hpp"
@@ -31,7 +32,7 @@ class exec_hook {
   using complaint = std::function<void(const exec_call&, const std::string& how)>;
 
   // An empty command: there is no hook. Only what the hook says begins with `prefix` in the program's environment.
-  // Starts work in `tasks`, which outlives the hook.
+  // Starts work in `tasks`, which outlives the hook. SIGCHLD is not ignored any more.
   exec_hook(const net::any_executor& executor, net::task_group& tasks, std::string command, std::string prefix,
             complaint complain);
 
@@ -52,7 +53,7 @@ class exec_hook {
    public:
     void started(pid_t id);
     // Its wait status.
-    [[nodiscard]] int wait();
+    [[nodiscard]] result<int> wait();
     void kill();
 
    private:

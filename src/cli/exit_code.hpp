@@ -51,7 +51,20 @@ inline constexpr std::string_view chat_exit_code_help =
     "  7         time was up: --timeout, --for\n"
     "  130, 143  ended by SIGINT, SIGTERM";
 
+inline constexpr std::string_view chat_serve_exit_code_help =
+    "Exit codes:\n"
+    "  0         ended by a signal, or by /quit at its console\n"
+    "  2         usage\n"
+    "  3         cannot listen, or a history of a version that is not known\n"
+    "  4         the history file is in use, or no chat history\n"
+    "  6         the history file cannot be read or written";
+
 [[nodiscard]] exit_code exit_code_for(errc code) noexcept;
+
+// Of a run that this signal ended.
+[[nodiscard]] constexpr int exit_code_of_signal(int number) noexcept {
+  return static_cast<int>(exit_code::signal) + number;
+}
 
 // The errc's name as --json prints it: "storage_full".
 [[nodiscard]] std::string_view name_of(errc code) noexcept;

@@ -23,7 +23,7 @@ std::unique_ptr<input_lines> open_input_lines(const net::any_executor& executor,
   } else {
     output = std::make_unique<blocking_output>(STDOUT_FILENO);
   }
-  if (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO) && can_move_its_cursor(environment("TERM"))) {
+  if (is_interactive() && can_move_its_cursor(environment("TERM"))) {
     return std::make_unique<line_editor>(executor, STDIN_FILENO, std::move(output), std::move(settings));
   }
   return std::make_unique<pipe_lines>(executor, STDIN_FILENO, std::move(output));

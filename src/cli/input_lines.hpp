@@ -45,6 +45,10 @@ class input_lines {
   // run out of work. Printing goes on.
   virtual void stop() = 0;
 
+  // Nothing of what was printed waits to be written.
+  [[nodiscard]] virtual bool is_idle() const = 0;
+  // As text_output::state(), and what print() returns.
+  [[nodiscard]] virtual result<void> state() const = 0;
   // Returns when all that was printed has been written, or cannot be: true; at `until`: false.
   virtual net::awaitable<bool> flush(net::event::clock::time_point until) = 0;
 };

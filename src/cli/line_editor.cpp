@@ -109,6 +109,8 @@ class line_editor::session : public std::enable_shared_from_this<session> {
     arrived_.notify_all();
   }
 
+  [[nodiscard]] bool is_idle() const { return output_->is_idle(); }
+  [[nodiscard]] result<void> state() const { return output_->state(); }
   net::awaitable<bool> flush(net::event::clock::time_point until) { return output_->flush(until); }
 
  private:
@@ -239,7 +241,7 @@ class line_editor::session : public std::enable_shared_from_this<session> {
     if (stopped_) return;
     const bool was_held_up = std::exchange(is_held_up_, !keys_.empty() && !over_);
     // While no keys are read, Ctrl-C is a signal.
-    if (was_held_up != is_held_up_ && in_hand_) mode_.set(is_held_up_);
+    if (!over_ && was_held_up != is_held_up_ && in_hand_) mode_.set(is_held_up_);
     refresh();
     wait_for_keys();
   }
@@ -320,6 +322,10 @@ result<void> line_editor::print(std::string_view line) { return session_->print(
 void line_editor::set_prompt(std::string_view prompt) { session_->set_prompt(prompt); }
 
 void line_editor::stop() { session_->stop(); }
+
+bool line_editor::is_idle() const { return session_->is_idle(); }
+
+result<void> line_editor::state() const { return session_->state(); }
 
 net::awaitable<bool> line_editor::flush(net::event::clock::time_point until) { return session_->flush(until); }
 

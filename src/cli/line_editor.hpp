@@ -29,6 +29,8 @@ class line_editor final : public input_lines {
   result<void> print(std::string_view line) override;
   void set_prompt(std::string_view prompt) override;
   void stop() override;
+  [[nodiscard]] bool is_idle() const override;
+  [[nodiscard]] result<void> state() const override;
   net::awaitable<bool> flush(net::event::clock::time_point until) override;
 
  private:

@@ -35,6 +35,12 @@ std::string to_text_line(const chat::events::member& member) {
   return member.nick + "\t" + member.room + "\t" + std::to_string(member.idle);
 }
 
+std::string to_text(const chat::news::lost& lost) {
+  if (!lost.count) return "the log of " + lost.room + " is another one; how many messages are lost is not known";
+  return std::to_string(*lost.count) + (lost.count == 1U ? " message of " : " messages of ") + lost.room +
+         (lost.count == 1U ? " is" : " are") + " lost: the server does not keep so many";
+}
+
 nlohmann::ordered_json to_json(const chat::news::message& message) {
   nlohmann::ordered_json object{{"type", "message"}, {"room", message.what.room}};
   if (!message.epoch.empty()) object["epoch"] = message.epoch;

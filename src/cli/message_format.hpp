@@ -18,6 +18,9 @@ namespace tcptools::cli {
 // "NICK<tab>ROOM<tab>SECONDS".
 [[nodiscard]] std::string to_text_line(const chat::events::member& member);
 
+// "3 messages of ROOM are lost: the server does not keep so many".
+[[nodiscard]] std::string to_text(const chat::news::lost& lost);
+
 [[nodiscard]] nlohmann::ordered_json to_json(const chat::news::message& message);
 [[nodiscard]] nlohmann::ordered_json to_json(const chat::events::direct& message);
 [[nodiscard]] nlohmann::ordered_json to_json(const chat::events::member& member);

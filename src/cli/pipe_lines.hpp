@@ -25,6 +25,8 @@ class pipe_lines final : public input_lines {
   result<void> print(std::string_view line) override;
   void set_prompt(std::string_view /*prompt*/) override {}
   void stop() override;
+  [[nodiscard]] bool is_idle() const override { return output_->is_idle(); }
+  [[nodiscard]] result<void> state() const override { return output_->state(); }
   net::awaitable<bool> flush(net::event::clock::time_point until) override;
 
  private:

@@ -52,15 +52,14 @@ class send_run {
         sender_{io_.get_executor(), send_},
         over_{io_.get_executor()},
         tasks_{io_.get_executor(), [this](std::string_view task, std::string_view what) {
-                 sender_.stop(
-                     error{errc::connection_lost, "internal error in " + std::string{task} + ": " + std::string{what}});
+                 sender_.stop(net::internal_error(errc::connection_lost, task, what));
                }} {}
 
   [[nodiscard]] int run() {
     net::shutdown_signals signals{
         io_.get_executor(),
         [this](int) { sender_.stop(error{errc::cancelled, "interrupted; what has arrived is kept for the next run"}); },
-        [](int signal) { std::_Exit(128 + signal); }};
+        [](int signal) { std::_Exit(exit_code_of_signal(signal)); }};
     tasks_.spawn("send", send(signals));
     tasks_.spawn("tick", tick());
     if (options_.deadline) tasks_.spawn("deadline", watch_deadline(*options_.deadline));

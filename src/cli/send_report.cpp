@@ -179,8 +179,7 @@ int send_report::finish(const result<void>& end, int signal) {
     codes_ = {};
     codes_.add(exit_code_for(why.code()));
   }
-  const int code =
-      signal != 0 && !end ? static_cast<int>(exit_code::signal) + signal : static_cast<int>(codes_.value());
+  const int code = signal != 0 && !end ? exit_code_of_signal(signal) : static_cast<int>(codes_.value());
   print_summary(code);
   return code;
 }

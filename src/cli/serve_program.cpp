@@ -51,7 +51,7 @@ int run_serve(const serve_options& options) {
 
   serve_report* complaints = nullptr;
   net::task_group tasks{io.get_executor(), [&complaints](std::string_view task, std::string_view what) {
-                          complaints->on_trouble(error{errc::cancelled, std::string{task} + ": " + std::string{what}});
+                          complaints->on_trouble(net::internal_error(errc::cancelled, task, what));
                         }};
   serve_report report{options, io.get_executor(), tasks};
   complaints = &report;
@@ -79,7 +79,7 @@ int run_serve(const serve_options& options) {
 
   if (options.server.once && !server.once_result()) {
     const int signal = signals.received();
-    if (signal != 0) return static_cast<int>(exit_code::signal) + signal;
+    if (signal != 0) return exit_code_of_signal(signal);
     return static_cast<int>(exit_code_for(server.once_result().error().code()));
   }
   return static_cast<int>(exit_code::success);

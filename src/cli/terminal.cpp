@@ -10,6 +10,8 @@ namespace tcptools::cli {
 
 bool is_terminal(int descriptor) noexcept { return ::isatty(descriptor) == 1; }
 
+bool is_interactive() noexcept { return is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO); }
+
 void keep_standard_descriptors() noexcept {
   int opened = 0;
   do {

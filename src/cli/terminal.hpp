@@ -9,6 +9,9 @@ namespace tcptools::cli {
 
 [[nodiscard]] bool is_terminal(int descriptor) noexcept;
 
+// Somebody is there to type and to read: standard input and output are terminals.
+[[nodiscard]] bool is_interactive() noexcept;
+
 // Standard input, output and error are open from here, on /dev/null where they were not: a socket must not become one.
 void keep_standard_descriptors() noexcept;
 

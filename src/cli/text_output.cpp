@@ -12,7 +12,7 @@ error output_error(int error_number) {
   if (error_number == EPIPE || error_number == EIO || error_number == ECONNRESET) {
     return error{errc::connection_lost, "nobody reads the output any more: " + os_text(error_number)};
   }
-  return storage_error(error_number, "write the output");
+  return storage_error(error_number, "cannot write the output");
 }
 
 bool blocking_output::put(std::string_view text) {

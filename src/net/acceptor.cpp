@@ -132,8 +132,8 @@ std::string listener::text() const {
 }
 
 awaitable<void> listener::run(on_connection accept, on_trouble complain) {
-  task_group loops{executor_, [&complain](std::string_view, std::string_view what) {
-                     complain(error{errc::connect_failed, "cannot accept connections: " + std::string{what}});
+  task_group loops{executor_, [&complain](std::string_view task, std::string_view what) {
+                     complain(internal_error(errc::connect_failed, task, what));
                    }};
   for (const auto& one : acceptors_) loops.spawn("accept", accept_from(*one, accept, complain));
   co_await loops.join();

@@ -85,4 +85,8 @@ awaitable<bool> task_group::join_until(clock::time_point until) {
   co_return size() == 0;
 }
 
+error internal_error(errc code, std::string_view task, std::string_view what) {
+  return error{code, std::string{what}}.in("internal error in " + std::string{task});
+}
+
 }  // namespace tcptools::net

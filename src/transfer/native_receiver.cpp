@@ -34,8 +34,7 @@ native_receiver::native_receiver(net::stream& stream, receive_context& context, 
 
 net::awaitable<result<void>> native_receiver::run(byte_view already_read) {
   net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
-                          stop(wire_code::storage_failed,
-                               error{errc::storage_failed, std::string{task} + ": " + std::string{what}});
+                          stop(wire_code::storage_failed, net::internal_error(errc::storage_failed, task, what));
                         }};
   tasks.spawn("store", store_jobs());
   tasks.spawn("answer", write_answers());

@@ -39,7 +39,7 @@ native_sender::native_sender(net::stream& stream, send_context& context, session
 
 net::awaitable<result<void>> native_sender::run() {
   net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
-                          fail(error{errc::connection_lost, std::string{task} + ": " + std::string{what}});
+                          fail(net::internal_error(errc::connection_lost, task, what));
                         }};
   tasks.spawn("answers", read_answers());
   tasks.spawn("write", write_pieces());

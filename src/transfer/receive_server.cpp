@@ -32,7 +32,7 @@ receive_server::receive_server(net::listener& listener, receive_context& context
 
 net::task_group::exception_handler receive_server::exception_handler() {
   return [this](std::string_view task, std::string_view what) {
-    context_.observer.on_trouble(error{errc::cancelled, std::string{task} + ": " + std::string{what}});
+    context_.observer.on_trouble(net::internal_error(errc::cancelled, task, what));
   };
 }
 

@@ -3,7 +3,6 @@
 import collections
 import json
 import re
-import select
 import socket
 import struct
 
@@ -102,10 +101,6 @@ class Peer:
             pass
         taken, self.unread = self.unread, b""
         return taken
-
-    def is_silent_for(self, seconds):
-        """Whether nothing comes for so long."""
-        return not self.unread and not select.select([self.socket], [], [], seconds)[0]
 
 
 class PlainPeer(Peer):

@@ -399,6 +399,16 @@ class Ends(PlainCase):
         self.assertEqual(self.server.wait(), 0)
 
 
+class Connect(Case):
+    def test_what_a_server_without_protocol_cannot_do_is_a_usage_error(self):
+        for option in ("--nick", "ann"), ("--room", "tea"), ("--since", "all"), ("--retry-for", "1s"), ("--json",):
+            with self.subTest(option=option):
+                done = self.run_tcpchat("connect", "--plain", *option)
+                self.assertEqual(done.returncode, 2)
+                self.assertOneLine(done.stderr)
+                self.assertIn(option[0], done.stderr)
+
+
 class Addresses(PlainCase):
     def setUp(self):
         super().setUp()

@@ -18,6 +18,8 @@
 using namespace tcptools;
 using namespace tcptools::testing;
 using namespace std::chrono_literals;
+using chat::chat_client;
+using chat::client_settings;
 using clock_type = std::chrono::steady_clock;
 
 namespace {
@@ -58,7 +60,7 @@ struct chat_rig {
   }
 
   fake_chat_server server;
-  recording_chat_observer told;
+  recording_client_observer told;
   chat::client_settings settings;
   std::optional<chat::chat_client> client;
   std::optional<result<void>> end;

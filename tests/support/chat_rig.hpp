@@ -77,7 +77,7 @@ class scripted_member final : private scripted_address, public chat::member {
 
 class chat_rig {
  public:
-  explicit chat_rig(chat::chat_settings settings = {})
+  explicit chat_rig(chat::server_settings settings = {})
       : machine{use, std::move(settings), log, [this] { return ++random_; }} {}
 
   // A connection from 127.0.0.1, port 5001, 5002, ...

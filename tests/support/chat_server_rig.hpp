@@ -94,7 +94,7 @@ class chat_socket {
 // run() drives the server together with what a test does, and then drains it.
 class chat_server_rig {
  public:
-  explicit chat_server_rig(chat::chat_settings settings = {}, chat::history_store* history = nullptr)
+  explicit chat_server_rig(chat::server_settings settings = {}, chat::history_store* history = nullptr)
       : listener{std::move(*net::listener::open(io.get_executor(), {asio::ip::address_v4::loopback()}, 0))},
         machine{use, std::move(settings), observer, [this] { return ++random_; }},
         server{*listener, use, machine, history, pool, [this](const error& what) { troubles.push_back(what); }},

@@ -106,9 +106,9 @@ class fake_chat_server {
   asio::basic_socket_acceptor<asio::ip::tcp, net::any_executor> acceptor_;
 };
 
-class recording_chat_observer final : public chat::chat_observer {
+class recording_client_observer final : public chat::client_observer {
  public:
-  explicit recording_chat_observer(const net::any_executor& executor) : changed_{executor} {}
+  explicit recording_client_observer(const net::any_executor& executor) : changed_{executor} {}
 
   void on_connecting() override { note("connecting"); }
   void on_connected(const std::string& /*peer*/) override { note("connected"); }

@@ -16,7 +16,7 @@ namespace tcptools::chat {
 class chat_client {
  public:
   // The observer outlives the client.
-  chat_client(net::any_executor executor, client_settings settings, chat_observer& observer);
+  chat_client(net::any_executor executor, client_settings settings, client_observer& observer);
 
   // Success after finish(). Otherwise why there is no connection and will be none: stop()'s error, a refusal, or a
   // failure that lasted longer than `retry_for` or `resume_for`. Before it returns, the observer was told an answer of
@@ -50,7 +50,7 @@ class chat_client {
 
   net::any_executor executor_;
   client_settings settings_;
-  chat_observer& observer_;
+  client_observer& observer_;
   std::random_device entropy_;
   client_machine machine_;
   net::connector connector_;

@@ -26,7 +26,7 @@
 
 namespace tcptools::chat {
 
-struct chat_settings {
+struct server_settings {
   std::size_t max_sessions = 10'000;
   std::size_t max_per_address = 256;
   std::size_t max_backlog = 16U << 20U;  // bytes
@@ -34,6 +34,7 @@ struct chat_settings {
   history_bounds history;
   flood_limits flood;
   std::string motd;
+  bool has_operator = false;        // somebody sees what is said to the operator
   bool relays_to_operator = false;  // what is said to a room goes to the operator instead
   bool is_stored = false;           // there is a history store: messages wait for it
 };
@@ -74,7 +75,7 @@ class chat_machine {
   };
 
   // `use` and `observer` outlive the machine.
-  chat_machine(memory_use& use, chat_settings settings, server_observer& observer, random_source random);
+  chat_machine(memory_use& use, server_settings settings, server_observer& observer, random_source random);
 
   // Before the first session: what the history store has.
   void restore(const history_contents& contents, moment now);
@@ -115,11 +116,12 @@ class chat_machine {
   // Closes every connection.
   void abort_all();
 
-  // What an operator does. `to` is a nickname or an address with its port.
+  // What an operator does: chat_machine_operator.cpp. `to` is a nickname or an address with its port.
   [[nodiscard]] member* find(std::string_view name) const;
   [[nodiscard]] member* find_number(std::uint64_t number) const;
-  void say_as_operator(const std::string& room, std::string_view text, moment now);
-  void tell_as_operator(member& to, std::string_view text, moment now);
+  // Both fail with errc::too_large or errc::busy, and do nothing where nothing is left of the text.
+  result<void> say_as_operator(const std::string& name, std::string_view text, moment now);
+  result<void> tell_as_operator(member& to, std::string_view text, moment now);
   void kick(member& who, std::string_view reason, moment now);
   // Ends the sessions of an address, and lets no further one in; how many were ended.
   std::size_t ban(const std::string& address, moment now);
@@ -139,7 +141,7 @@ class chat_machine {
   };
   struct due {
     clock::time_point when;
-    std::uint64_t number;
+    std::uint64_t number = 0;
     bool operator>(const due& other) const noexcept { return when > other.when; }
   };
 
@@ -151,15 +153,21 @@ class chat_machine {
   [[nodiscard]] bool try_greeting(member& who, std::string_view line, moment now);
   void finish_input(member& who, moment now);
   // What it holds is the beginning of a first line that may yet be a greeting.
-  [[nodiscard]] bool may_be_greeting(const member& who) const noexcept;
+  [[nodiscard]] static bool may_be_greeting(const member& who) noexcept;
   [[nodiscard]] bool is_held_up(const member& who) const noexcept;
-  // Too much waits for the disk: it goes on after the next commit.
-  [[nodiscard]] bool must_wait_for_commit(member& who);
   void end(member& who, code why, std::string_view text, moment now);
   void end_at_once(member& who, code why, std::string_view text, moment now);
   void end_with(member& who, std::string_view last_words, std::string_view why, moment now);
   void retire(member& who, code why, std::string_view text, moment now);
+
+  // News: chat_machine_news.cpp
   void enforce_memory(moment now);
+  // Who has most to read or to be read, if that is more than so many bytes.
+  [[nodiscard]] member* largest_member(std::size_t more_than) const;
+  // Half of what the room that keeps most keeps. False if none has more than a segment.
+  bool forget_some_history();
+  void note_news(member& who);
+  void note_news(room& where);
 
   // Time: chat_machine_time.cpp
   void arm(member& who);
@@ -183,6 +191,7 @@ class chat_machine {
   void handle_direct(member& who, const requests::send& asked, std::string text, const std::string& tag, moment now);
   void say(member& who, const event& what, std::string_view tag = {});
   void complain(member& who, code what, std::string_view text, std::string_view tag);
+  [[nodiscard]] std::string random_epoch();
   // Why this nickname cannot be had by it, if it cannot; ends a session whose ticket it shows.
   [[nodiscard]] std::optional<complaint> claim_nick(member& who, const std::string& nick, member::ticket_type ticket,
                                                     moment now);
@@ -199,17 +208,16 @@ class chat_machine {
   // A room that has nobody and nothing in it is forgotten.
   void drop_if_empty(room& one);
   void forget(room& one);
+  // Too much waits for the disk: it goes on after the next commit.
+  [[nodiscard]] bool must_wait_for_commit(member& who);
   void post(room& into, stored_message message, const std::string& tag, member* sender, moment now);
   void publish(room& into, const stored_message& message, member* sender);
   void acknowledge(member* sender, const room& in, std::uint64_t id, bool repeat, const std::string& tag);
   void finish(const staged& one, const result<void>& how);
   void answer(const waiter& who, const staged& message, const result<void>& how, bool repeat);
-  void note_news(member& who);
-  void note_news(room& where);
-  [[nodiscard]] std::string random_epoch();
 
   memory_use& use_;
-  chat_settings settings_;
+  server_settings settings_;
   server_observer& observer_;
   random_source random_;
 

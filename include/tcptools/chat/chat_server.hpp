@@ -45,6 +45,7 @@ class chat_server {
   [[nodiscard]] static chat_machine::moment now();
 
  private:
+  [[nodiscard]] net::task_group::exception_handler exception_handler();
   net::awaitable<void> serve(std::shared_ptr<net::stream> stream);
   net::awaitable<void> turn_away(std::shared_ptr<net::stream> stream, error why);
   net::awaitable<void> keep_time();

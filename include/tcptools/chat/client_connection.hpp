@@ -29,12 +29,12 @@ struct client_settings {
 };
 
 // Called on the I/O thread; must not block. May call the client.
-class chat_observer {
+class client_observer {
  public:
-  chat_observer() = default;
-  chat_observer(const chat_observer&) = delete;
-  chat_observer& operator=(const chat_observer&) = delete;
-  virtual ~chat_observer() = default;
+  client_observer() = default;
+  client_observer(const client_observer&) = delete;
+  client_observer& operator=(const client_observer&) = delete;
+  virtual ~client_observer() = default;
 
   virtual void on_connecting() {}
   // The server accepted the greeting. `peer` is its address.
@@ -52,7 +52,7 @@ class client_connection {
  public:
   // All of them outlive the connection. `told` is notified after the observer was told something.
   client_connection(net::stream& stream, client_machine& machine, const client_settings& settings,
-                    chat_observer& observer, net::event& told);
+                    client_observer& observer, net::event& told);
 
   // Success if the server answered to `quit`, or did not within limits::quit_wait; otherwise why the connection ended.
   // The machine is to be told so.
@@ -85,7 +85,7 @@ class client_connection {
   net::stream& stream_;
   client_machine& machine_;
   const client_settings& settings_;
-  chat_observer& observer_;
+  client_observer& observer_;
   net::event& told_;
   net::event outgoing_;
   net::event end_;

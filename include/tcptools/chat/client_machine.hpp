@@ -3,6 +3,7 @@
 // docs/chat-protocol.md, "The structured language".
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -62,8 +63,11 @@ class client_machine {
   // `run` is 32 random hexadecimal digits: with a number behind them they are the key of a message that has none.
   client_machine(settings chosen, std::string run);
 
-  // From offline. take_requests() begins with the greeting, and says where to resume.
-  void on_connected();
+  using clock = std::chrono::steady_clock;
+
+  // From offline. take_requests() begins with the greeting, and says where to resume. `now` is what an `ago` that has
+  // begun before grows by.
+  void on_connected(clock::time_point now);
   // To offline. Messages to rooms that have no answer are repeated on the next connection, with their keys, so that the
   // server posts them once. All else that was written and has no answer fails with errc::connection_lost: a message to
   // a nickname has no key and would arrive twice.
@@ -102,10 +106,8 @@ class client_machine {
   // Counts new messages and answers: what shows that connections are good for something.
   [[nodiscard]] std::uint64_t progress() const noexcept { return progress_; }
 
-  [[nodiscard]] const std::string& nick() const noexcept { return self_; }  // as the server calls this client
+  [[nodiscard]] const std::string& nick() const noexcept { return nick_; }  // as the server calls this client
   [[nodiscard]] const std::string& room() const noexcept { return room_; }  // empty: in none
-  // Where the log of the room goes on; nothing if that is with the next message.
-  [[nodiscard]] std::optional<chat::since> resume_point() const;
 
  private:
   enum class phase : std::uint8_t {
@@ -143,6 +145,8 @@ class client_machine {
   // Makes the text safe.
   [[nodiscard]] static result<void> prepare(requests::send& what);
   [[nodiscard]] std::string room_of_next_send() const;
+  // Where the log of the room goes on; nothing if that is with the next message.
+  [[nodiscard]] std::optional<chat::since> resume_point() const;
   void begin_log(const events::joined& what, const std::optional<chat::since>& start);
   void tell(decltype(told::what) what, std::uint64_t number = 0) { news_.push_back({std::move(what), number}); }
 
@@ -157,8 +161,8 @@ class client_machine {
   std::optional<std::string> owes_pong_;  // its tag
   std::uint64_t progress_ = 0;
 
-  std::string self_;
-  std::string nick_;  // to be asked for by the next greeting; empty: be a guest
+  std::string nick_;
+  std::string wanted_nick_;  // to be asked for by the next greeting; empty: be a guest
   std::string ticket_;
   std::string room_;
 
@@ -166,7 +170,9 @@ class client_machine {
   std::string epoch_;                  // empty: never joined
   std::optional<std::uint64_t> last_;  // the id seen last; nothing: any may come first
   std::optional<chat::since> start_;   // what to begin with while `last_` says nothing
-  std::uint64_t replayed_below_ = 0;   // `next` when it was joined
+  clock::time_point connected_at_;
+  std::optional<clock::time_point> start_at_;  // the connection that `start_` was said on; nothing: on none yet
+  std::uint64_t replayed_below_ = 0;           // `next` when it was joined
   std::optional<chat::since> greeted_with_since_;
 
   requests_by_number asked_;

@@ -20,16 +20,16 @@ class flood_control {
   using clock = std::chrono::steady_clock;
 
   // One message of so many bytes was said. Precondition: may_go_on() said so.
-  void take(const flood_limits& limits, std::size_t bytes, clock::time_point now) noexcept;
+  void take(const flood_limits& bounds, std::size_t bytes, clock::time_point now) noexcept;
 
   // The next message, whatever its size, may be taken. A long one may overdraw the bytes, and is paid for after.
-  [[nodiscard]] bool may_go_on(const flood_limits& limits, clock::time_point now) noexcept;
+  [[nodiscard]] bool may_go_on(const flood_limits& bounds, clock::time_point now) noexcept;
 
   // When it may, if it may not now.
-  [[nodiscard]] clock::time_point when(const flood_limits& limits, clock::time_point now) const noexcept;
+  [[nodiscard]] clock::time_point when(const flood_limits& bounds, clock::time_point now) const noexcept;
 
  private:
-  void refill(const flood_limits& limits, clock::time_point now) noexcept;
+  void refill(const flood_limits& bounds, clock::time_point now) noexcept;
 
   // Spent and not yet regained, so that nothing is to be set up for a session that never speaks.
   float messages_spent_ = 0;

@@ -1,4 +1,4 @@
-// Every bound of the chat wing in one place. docs/chat-protocol.md gives the same numbers with their reasons.
+// The numbers of the chat protocol and of its programs that no option changes: docs/chat-protocol.md, "Bounds".
 #pragma once
 
 #include <chrono>
@@ -14,6 +14,7 @@ inline constexpr std::size_t name = 32;
 inline constexpr std::size_t text = 16'384;
 inline constexpr std::size_t key = 64;
 inline constexpr std::size_t tag = 64;
+inline constexpr std::size_t reason = 512;     // why a session is ended
 inline constexpr std::size_t shown_name = 64;  // a nickname, or what a guest is called
 inline constexpr std::size_t epoch = 16;
 inline constexpr std::size_t structured_line = 65'536;
@@ -31,7 +32,7 @@ inline constexpr auto presence_interval = 1s;
 inline constexpr auto presence_delay = 100ms;
 inline constexpr auto half_closed_wait = 1s;
 inline constexpr auto goodbye_wait = 5s;
-inline constexpr auto plain_reply_wait = 1s;  // of a plain client that has nothing more to say
+inline constexpr auto plain_end_wait = 60s;  // of a plain client that said all, while its server takes nothing
 inline constexpr auto drain_wait = 5s;
 
 // What a session may have under way.
@@ -43,6 +44,7 @@ inline constexpr std::size_t names_gathered = 256;          // for it; beyond th
 
 // What a server keeps.
 inline constexpr std::size_t rooms = 1024;
+inline constexpr std::size_t stale_dues = 4096;  // times to look at somebody that have been overtaken
 inline constexpr std::size_t keys = 100'000;
 inline constexpr auto key_life = 24h;
 inline constexpr std::size_t segment = 64U << 10U;  // bytes of a room's log that are allocated at once

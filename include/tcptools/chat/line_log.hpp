@@ -25,7 +25,7 @@ class line_log {
   // One line with its LF.
   void append(std::string_view line);
 
-  [[nodiscard]] position head() const noexcept { return head_; }
+  [[nodiscard]] position head() const noexcept { return *head_; }
   // Segments that end at or before `oldest` are let go as far as the log is concerned.
   void release_before(position oldest);
 
@@ -36,10 +36,10 @@ class line_log {
   struct segment;
 
   memory_use& use_;
+  std::shared_ptr<position> head_;  // also of the cursors, which may live longer
   // There is always one, be it without room.
   std::shared_ptr<segment> first_;
   std::shared_ptr<segment> last_;
-  position head_ = 0;
 };
 
 // A place in a log. The log may go before it; what was in it stays readable.
@@ -48,6 +48,8 @@ class line_log::cursor {
   cursor() = default;
 
   [[nodiscard]] position at() const noexcept { return at_; }
+  // The log's head: all from at() up to it is kept for this cursor's sake. Precondition: not made by cursor().
+  [[nodiscard]] position head() const noexcept;
   // Fills `pieces` with what follows, up to `until`; gives how many it has filled.
   [[nodiscard]] std::size_t pieces(position until, std::span<byte_view> pieces) const;
   // Precondition: so many bytes follow.

@@ -46,7 +46,7 @@ class member {
   // Bytes that wait for it to read.
   [[nodiscard]] std::size_t backlog() const noexcept { return out.lag() + out.answers(); }
   // Of these, what others said: without the parts of logs that it asked for, or had yet to read when it left a room.
-  [[nodiscard]] std::size_t behind() const noexcept { return backlog() - out.runs(); }
+  [[nodiscard]] std::size_t behind() const noexcept { return backlog() - out.runs() + out.kept_behind_runs(); }
 
   outlet out;
   // The connection takes no more for now: whoever has it knows when that is over.
@@ -60,7 +60,7 @@ class member {
   line_splitter in;
   memory_share input;
   std::uint64_t number = 0;
-  ticket_type ticket{};
+  ticket_type ticket;
   room* where = nullptr;
   std::size_t place = 0;  // in the room's list
   flood_control flood;

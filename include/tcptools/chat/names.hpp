@@ -19,6 +19,9 @@ inline constexpr std::string_view operator_name = "operator";
 // "operator", "Guest7": well-formed names that nobody may take.
 [[nodiscard]] bool is_reserved_nick(std::string_view name);
 
+// What names one life of a room's log: 16 hexadecimal digits, small letters.
+[[nodiscard]] bool is_epoch(std::string_view text) noexcept;
+
 // Two names that fold to the same one are the same name: small letters.
 [[nodiscard]] std::string fold(std::string_view name);
 

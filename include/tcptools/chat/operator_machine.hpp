@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "tcptools/base/result.hpp"
 #include "tcptools/chat/chat_machine.hpp"
 
 namespace tcptools::chat {
@@ -35,6 +36,7 @@ class operator_machine {
   void select(std::string_view who);
   void tell(std::string_view who, std::string_view text, moment now);
   void tell_all(std::string_view text, moment now);
+  void complain_unless(const result<void>& good);
   void kick(std::string_view who, std::string_view reason, moment now);
   void ban(std::string_view address, moment now);
   // By number, nickname or address; says so if there is none.

@@ -49,6 +49,8 @@ class outlet {
   [[nodiscard]] std::size_t answers() const noexcept { return answer_bytes_; }
   // Of these, of runs.
   [[nodiscard]] std::size_t runs() const noexcept { return run_bytes_; }
+  // Bytes that logs have grown by behind these runs and keep for their sake, at most of one log.
+  [[nodiscard]] std::size_t kept_behind_runs() const noexcept;
 
  private:
   struct run {

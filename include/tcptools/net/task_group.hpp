@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "tcptools/base/error.hpp"
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
 
@@ -65,5 +66,8 @@ class task_group {
   event stopping_;
   bool stop_requested_ = false;
 };
+
+// What an exception that escaped from a task is to whoever waits for its work: "internal error in TASK: WHAT".
+[[nodiscard]] error internal_error(errc code, std::string_view task, std::string_view what);
 
 }  // namespace tcptools::net

@@ -16,13 +16,13 @@ using namespace tcptools::testing;
 
 namespace {
 
-chat_settings stored(chat_settings settings = {}) {
+server_settings stored(server_settings settings = {}) {
   settings.is_stored = true;
   return settings;
 }
 
 struct stored_rig : chat_rig {
-  explicit stored_rig(memory_history& kept, chat_settings settings = {})
+  explicit stored_rig(memory_history& kept, server_settings settings = {})
       : chat_rig{stored(std::move(settings))}, store{kept} {
     machine.restore(store.contents(), now);
   }
@@ -299,7 +299,7 @@ TEST_CASE("a plain sender does not get its own line back after the commit, other
 
 TEST_CASE("what the history has no room for is forgotten by the store, too") {
   memory_history store;
-  chat_settings settings;
+  server_settings settings;
   settings.history.messages = 5;
   stored_rig rig{store, settings};
   scripted_member& alice = join_lobby(rig, "alice");
@@ -319,7 +319,7 @@ TEST_CASE("what the history has no room for is forgotten by the store, too") {
 
 TEST_CASE("what was forgotten for want of memory is forgotten by the store, too") {
   memory_history store;
-  chat_settings settings;
+  server_settings settings;
   settings.max_memory = 100'000;
   settings.flood.off = true;
   stored_rig rig{store, settings};
@@ -347,7 +347,7 @@ TEST_CASE("a bound that is smaller after a restart is told to the store") {
     for (int i = 0; i < 10; ++i) rig.say(alice, send_of("x"));
     rig.commit();
   }
-  chat_settings settings;
+  server_settings settings;
   settings.history.messages = 3;
   stored_rig rig{store, settings};
   scripted_member& alice = rig.connect();
@@ -360,7 +360,7 @@ TEST_CASE("a bound that is smaller after a restart is told to the store") {
 
 TEST_CASE("rooms that were forgotten are forgotten by the store, and not asked for over and over where that fails") {
   memory_history store;
-  chat_settings settings;
+  server_settings settings;
   settings.flood.off = true;
   stored_rig rig{store, settings};
   scripted_member& alice = rig.greet({{"tcpchat", 1}, {"nick", "alice"}});
@@ -400,7 +400,7 @@ TEST_CASE("a room whose only message failed and that nobody is in is no room") {
 
 TEST_CASE("while too much waits for the disk nobody is read from, and after the commit all go on") {
   memory_history store;
-  chat_settings settings;
+  server_settings settings;
   settings.flood.off = true;
   stored_rig rig{store, settings};
   std::vector<scripted_member*> all;
@@ -435,7 +435,7 @@ TEST_CASE("while too much waits for the disk nobody is read from, and after the 
 
 TEST_CASE("repetitions that wait for the disk are bounded like messages") {
   memory_history store;
-  chat_settings settings;
+  server_settings settings;
   settings.flood.off = true;
   stored_rig rig{store, settings};
   scripted_member& alice = join_lobby(rig, "alice");
@@ -462,7 +462,7 @@ TEST_CASE("whatever happens, batches fit one another and what was acknowledged i
     std::vector<promise> promises;
     int said = 0;
     for (int life = 0; life < 4; ++life) {
-      chat_settings settings;
+      server_settings settings;
       settings.flood.off = true;
       settings.history.messages = round % 2 == 0 ? 1000 : 5;
       stored_rig rig{store, settings};

@@ -13,8 +13,8 @@ using namespace tcptools::testing;
 
 namespace {
 
-chat_settings unlimited_speech() {
-  chat_settings settings;
+server_settings unlimited_speech() {
+  server_settings settings;
   settings.flood.off = true;
   return settings;
 }
@@ -57,7 +57,7 @@ std::string pings(int count) {
 }  // namespace
 
 TEST_CASE("who says too much is held back, and goes on as time passes") {
-  chat_settings settings;
+  server_settings settings;
   settings.flood = {10, 20, 1e6, 1e6, false};
   chat_rig rig{settings};
   scripted_member& alice = enter_lobby(rig, "alice");
@@ -74,7 +74,7 @@ TEST_CASE("who says too much is held back, and goes on as time passes") {
 }
 
 TEST_CASE("long messages are held back, too, and plain text like structured") {
-  chat_settings settings;
+  server_settings settings;
   settings.flood = {1e6, 1e6, 1000, 5000, false};
   chat_rig rig{settings};
   scripted_member& alice = enter_lobby(rig, "alice");
@@ -90,7 +90,7 @@ TEST_CASE("long messages are held back, too, and plain text like structured") {
 }
 
 TEST_CASE("unterminated text is held back, too") {
-  chat_settings settings;
+  server_settings settings;
   settings.flood = {1, 1, 1e6, 1e6, false};
   chat_rig rig{settings};
   scripted_member& alice = enter_lobby(rig, "alice");
@@ -107,7 +107,7 @@ TEST_CASE("unterminated text is held back, too") {
 
 TEST_CASE("who does not read what others say ends, after the line that has begun") {
   for (const std::size_t sent : {0U, 1U, 50U, 10'000U, 10'098U, 10'099U, 10'100U, 10'101U}) {
-    chat_settings settings = unlimited_speech();
+    server_settings settings = unlimited_speech();
     settings.max_backlog = 100'000;
     chat_rig rig{settings};
     scripted_member& alice = enter_lobby(rig, "alice");
@@ -134,7 +134,7 @@ TEST_CASE("who does not read what others say ends, after the line that has begun
 }
 
 TEST_CASE("who reads nothing that is said to them alone ends, too") {
-  chat_settings settings = unlimited_speech();
+  server_settings settings = unlimited_speech();
   settings.max_backlog = 100'000;
   chat_rig rig{settings};
   scripted_member& alice = enter_lobby(rig, "alice");
@@ -148,7 +148,7 @@ TEST_CASE("who reads nothing that is said to them alone ends, too") {
 }
 
 TEST_CASE("a history that is larger than the backlog is no reason to end") {
-  chat_settings settings = unlimited_speech();
+  server_settings settings = unlimited_speech();
   settings.max_backlog = 100'000;
   chat_rig rig{settings};
   scripted_member& alice = enter_lobby(rig, "alice");
@@ -205,7 +205,7 @@ TEST_CASE("a plain session that does not read is not read from when too many of 
 }
 
 TEST_CASE("short of memory, who lags furthest behind ends first, then history is forgotten") {
-  chat_settings settings = unlimited_speech();
+  server_settings settings = unlimited_speech();
   settings.max_memory = 4'000'000;
   settings.history = {100, 100'000};
   chat_rig rig{settings};
@@ -237,7 +237,7 @@ TEST_CASE("short of memory, who lags furthest behind ends first, then history is
 }
 
 TEST_CASE("there are no more sessions than there may be, and no more of one address") {
-  chat_settings settings;
+  server_settings settings;
   settings.max_sessions = 5;
   settings.max_per_address = 3;
   chat_rig rig{settings};
@@ -330,7 +330,7 @@ TEST_CASE("a line may be as long as the limit, and no longer") {
 TEST_CASE("a hundred megabytes without a newline take no memory, in either language") {
   const std::string chunk(64U << 10U, 'x');
   const auto feed = [&chunk](std::string_view first, bool greets) {
-    chat_settings settings = unlimited_speech();
+    server_settings settings = unlimited_speech();
     settings.history = {10, 100'000};
     chat_rig rig{settings};
     scripted_member& who = rig.connect();

@@ -37,7 +37,7 @@ struct sighting {
 
 class crowd {
  public:
-  crowd(unsigned seed, bool says_something, chat_settings settings)
+  crowd(unsigned seed, bool says_something, server_settings settings)
       : says_something_{says_something}, is_stored_{settings.is_stored}, random_{seed}, rig_{std::move(settings)} {
     if (!says_something) return;
     for (const char* const name : {"lobby", "r0", "r1"}) greet(name, 0, true);
@@ -287,7 +287,7 @@ void crowd::step() {
       commit(true);
       break;
     case 6:
-      if (says_something_ && one_in(5)) rig_.machine.say_as_operator("lobby", "o" + std::to_string(++last_), rig_.now);
+      if (says_something_ && one_in(5)) (void)rig_.machine.say_as_operator("lobby", "o" + std::to_string(++last_), rig_.now);
       break;
     case 7:
     case 8:
@@ -449,7 +449,7 @@ void crowd::leave() {
   CHECK(rig_.use.bytes == 0);
 }
 
-void run_crowd(unsigned seed, bool says_something, const chat_settings& settings) {
+void run_crowd(unsigned seed, bool says_something, const server_settings& settings) {
   INFO("seed " << seed);
   crowd all{seed, says_something, settings};
   for (int step = 0; step < 600; ++step) all.step();
@@ -462,7 +462,7 @@ void run_crowd(unsigned seed, bool says_something, const chat_settings& settings
 
 TEST_CASE("whatever sessions do, each hears everything of its room once and in order") {
   for (unsigned seed = 1; seed <= 100; ++seed) {
-    chat_settings settings;
+    server_settings settings;
     settings.flood.off = true;
     run_crowd(seed, true, settings);
   }
@@ -470,7 +470,7 @@ TEST_CASE("whatever sessions do, each hears everything of its room once and in o
 
 TEST_CASE("nor does flood control, a small backlog or a store that fails change that") {
   for (unsigned seed = 1; seed <= 100; ++seed) {
-    chat_settings settings;
+    server_settings settings;
     settings.flood = {20, 5, 10'000, 2000, seed % 2 == 0};
     settings.max_backlog = 1000;
     settings.is_stored = seed % 4 < 2;

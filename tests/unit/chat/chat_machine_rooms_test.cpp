@@ -39,7 +39,7 @@ json since_id(std::uint64_t id, const std::string& epoch = {}) {
 
 // A room "lobby" in which alice has said so many messages; she has read everything.
 struct spoken_room : chat_rig {
-  explicit spoken_room(int count, chat_settings settings = {}) : chat_rig{std::move(settings)} {
+  explicit spoken_room(int count, server_settings settings = {}) : chat_rig{std::move(settings)} {
     alice = &greet({{"tcpchat", 1}, {"nick", "alice"}, {"room", "lobby"}});
     send_texts(*this, *alice, 1, count);
     (void)heard(*alice);
@@ -48,8 +48,8 @@ struct spoken_room : chat_rig {
   scripted_member* alice;
 };
 
-chat_settings keeping(std::size_t messages) {
-  chat_settings settings;
+server_settings keeping(std::size_t messages) {
+  server_settings settings;
   settings.history.messages = messages;
   settings.flood.off = true;
   return settings;
@@ -252,7 +252,7 @@ TEST_CASE("who came and went is told at most once a second") {
 }
 
 TEST_CASE("a storm of comings and goings is a line a second for each") {
-  chat_settings settings;
+  server_settings settings;
   settings.max_per_address = 10'000;
   chat_rig rig{settings};
   scripted_member& alice = watch(rig, "alice");
@@ -379,7 +379,7 @@ TEST_CASE("a room exists while it has members or messages") {
 }
 
 TEST_CASE("of too many rooms, the one silent longest that nobody is in is forgotten") {
-  chat_settings settings;
+  server_settings settings;
   settings.flood.off = true;
   chat_rig rig{settings};
   scripted_member& alice = rig.greet({{"tcpchat", 1}, {"nick", "alice"}});
@@ -412,7 +412,7 @@ TEST_CASE("of too many rooms, the one silent longest that nobody is in is forgot
 }
 
 TEST_CASE("where every room has somebody in it, no other can be made") {
-  chat_settings settings;
+  server_settings settings;
   settings.max_per_address = 10'000;
   chat_rig rig{settings};
   for (std::size_t i = 0; i < limits::rooms; ++i) {

@@ -18,7 +18,7 @@ bool has_noted(const chat_rig& rig, const std::string& line) {
 }
 
 // What becomes of a connection that says this first; its end is not said.
-std::string first_answer(std::string_view bytes, chat_settings settings = {}) {
+std::string first_answer(std::string_view bytes, server_settings settings = {}) {
   chat_rig rig{std::move(settings)};
   scripted_member& who = rig.connect();
   rig.say(who, bytes);
@@ -255,7 +255,7 @@ TEST_CASE("who speaks TLS is answered with an alert") {
 }
 
 TEST_CASE("a browser is answered in its language, and nothing of it is said to anybody") {
-  chat_settings with_words;
+  server_settings with_words;
   with_words.motd = "welcome";
   CHECK(first_answer("POST / HTTP/1.1\r\nHost: x\r\n\r\nhello\n", with_words)
             .starts_with("HTTP/1.1 400 Bad Request\r\n"));
@@ -272,7 +272,7 @@ TEST_CASE("a browser is answered in its language, and nothing of it is said to a
 }
 
 TEST_CASE("the server's greeting text is said in both languages") {
-  chat_settings settings;
+  server_settings settings;
   settings.motd = "be kind";
   chat_rig rig{settings};
   scripted_member& alice = rig.connect();
@@ -457,7 +457,7 @@ TEST_CASE("all sessions are ended, in their languages, and none is taken any mor
 }
 
 TEST_CASE("what is said to a room can go to the operator instead") {
-  chat_settings settings;
+  server_settings settings;
   settings.relays_to_operator = true;
   chat_rig rig{settings};
   scripted_member& alice = rig.greet({{"tcpchat", 1}, {"nick", "alice"}, {"room", "lobby"}});

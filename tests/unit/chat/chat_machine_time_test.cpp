@@ -180,7 +180,7 @@ TEST_CASE("who is timed out need not read what it was told before") {
 }
 
 TEST_CASE("a session is not timed out for lines that the server has yet to take") {
-  chat_settings settings;
+  server_settings settings;
   settings.flood = {1, 5, 1e6, 1e6, false};
   chat_rig rig{settings};
   scripted_member& alice = listener(rig);
@@ -220,7 +220,7 @@ TEST_CASE("a plain session that half-closes gets what was said, and is closed a 
 }
 
 TEST_CASE("who half-closes is closed a second after all it said was taken, not before") {
-  chat_settings settings;
+  server_settings settings;
   settings.flood = {1, 1, 1e6, 1e6, false};
   chat_rig rig{settings};
   scripted_member& alice = listener(rig);

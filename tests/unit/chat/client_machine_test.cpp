@@ -21,7 +21,7 @@ struct client_script {
   explicit client_script(client_machine::settings chosen = {}) : machine{std::move(chosen), "K"} {}
 
   client_script& connect() {
-    machine.on_connected();
+    machine.on_connected(now);
     return *this;
   }
   client_script& says(chat::event what, std::string tag = {}) {
@@ -67,6 +67,7 @@ struct client_script {
   }
 
   client_machine machine;
+  client_machine::clock::time_point now;
 };
 
 client_machine::settings in_lobby(std::optional<since> start = {}) { return {"ann", "lobby", std::move(start), true}; }
@@ -303,15 +304,29 @@ TEST_CASE("a listener begins where it was told to") {
     talk.welcome().says(events::joined{"lobby", "e1", 8, 5, true, 1}).message(6);
     CHECK(talk.news() == "welcome ann, joined lobby, replayed e1:6");
   }
-  SECTION("with what is young enough, and the same again if nothing came") {
+  SECTION("with what is young enough, which is more by the time that passed before anything came") {
     client_script talk{in_lobby(since{{}, {}, 60s})};
     CHECK(talk.connect().asks() == "hello nick ann room lobby since 60s");
     talk.welcome().joined(8);
     talk.machine.on_disconnected();
     CHECK(talk.connect().asks() == "hello nick ann room lobby since 60s ticket t1");
+    talk.machine.on_disconnected();  // before it was in the room
+    talk.now += 119'500ms;
+    CHECK(talk.connect().asks() == "hello nick ann room lobby since 181s ticket t1");
+    talk.welcome().joined(8);
+    talk.machine.on_disconnected();
+    talk.now += 10s;
+    CHECK(talk.connect().asks() == "hello nick ann room lobby since 192s ticket t1");
     talk.welcome().joined(8).message(7);
     talk.machine.on_disconnected();
     CHECK(talk.connect().asks() == "hello nick ann room lobby since e1:7 ticket t1");
+  }
+  SECTION("with what is young enough, where there is nothing at all") {
+    client_script talk{in_lobby(since{{}, {}, 60s})};
+    talk.settle(1);
+    talk.machine.on_disconnected();
+    talk.now += 300s;
+    CHECK(talk.connect().asks() == "hello nick ann room lobby since e1:0 ticket t1");
   }
   SECTION("after a message of an epoch that is over") {
     client_script talk{in_lobby(since{7, "e0", {}})};

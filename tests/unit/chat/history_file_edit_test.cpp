@@ -59,7 +59,8 @@ TEST_CASE("what was edited into nonsense is refused, and says in which room") {
   CHECK(room("name = 'Other'") == "room 'Other': no room may have this name");
   CHECK(room("name = ''") == "room '': no room may have this name");
   CHECK(room("name = 'a' || char(10)") == "room 'a\\n': no room may have this name");
-  CHECK(room("epoch = 'x'") == "room 'other': its epoch is not 16 hexadecimal digits");
+  CHECK(room("epoch = upper(epoch)") == "room 'other': its epoch is not 16 hexadecimal digits in small letters");
+  CHECK(room("epoch = 'x'") == "room 'other': its epoch is not 16 hexadecimal digits in small letters");
   CHECK(room("oldest = 0") == "room 'other': its numbers do not go together");
   CHECK(room("oldest = 5") == "room 'other': its numbers do not go together");
   CHECK(room("oldest = -1, next = -1") == "room 'other': its numbers do not go together");

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -100,4 +101,16 @@ TEST_CASE("a hook that is stopped ends its program and runs no other") {
              CHECK(folder.read("told") == "started\n");
              CHECK(complaints == std::vector<std::string>{"one: was killed by signal 9"});
            });
+}
+
+TEST_CASE("a hook's program that fails is noticed where SIGCHLD is ignored when we are started") {
+  auto* const before = std::signal(SIGCHLD, SIG_IGN);
+  run_hook("exit 3", [](exec_hook& hook, const temp_dir&, auto& complaints) -> net::awaitable<void> {
+    exec_call call;
+    call.name = "one";
+    hook.push(std::move(call));
+    (void)co_await hook.wait_until_idle(net::event::clock::now() + 10s);
+    CHECK(complaints == std::vector<std::string>{"one: exited with 3"});
+  });
+  (void)std::signal(SIGCHLD, before);
 }

@@ -45,3 +45,10 @@ TEST_CASE("messages as JSON") {
   CHECK(to_line(to_json(chat::events::member{"ann", "lobby", 12})) ==
         R"({"type":"member","nick":"ann","room":"lobby","idle":12})");
 }
+
+TEST_CASE("what was lost is counted if that can be") {
+  CHECK(to_text(chat::news::lost{"lobby", 3}) == "3 messages of lobby are lost: the server does not keep so many");
+  CHECK(to_text(chat::news::lost{"lobby", 1}) == "1 message of lobby is lost: the server does not keep so many");
+  CHECK(to_text(chat::news::lost{"lobby", {}}) ==
+        "the log of lobby is another one; how many messages are lost is not known");
+}

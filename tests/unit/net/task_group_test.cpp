@@ -186,3 +186,9 @@ TEST_CASE("changed tells of every end") {
     co_await tasks.join();
   });
 }
+
+TEST_CASE("what escaped from a task is named with the task") {
+  const error escaped = internal_error(errc::connection_lost, "read", "boom");
+  CHECK(escaped.code() == errc::connection_lost);
+  CHECK(escaped.text() == "internal error in read: boom");
+}
