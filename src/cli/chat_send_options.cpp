@@ -1,8 +1,11 @@
 #include "cli/chat_send_options.hpp"
 
+#include <algorithm>
+
 #include "cli/option_types.hpp"
 #include "tcptools/chat/limits.hpp"
 #include "tcptools/chat/names.hpp"
+#include "tcptools/chat/safe_text.hpp"
 
 namespace tcptools::cli {
 namespace {
@@ -33,9 +36,18 @@ void add_chat_send_options(CLI::App& app, chat_send_options& options) {
   add_timeout_option(app, options.common, "");
 }
 
+std::string message_of(const chat_send_options& options) {
+  std::string text;
+  for (const std::string& word : options.texts) text += (text.empty() ? "" : " ") + word;
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
 std::string check_chat_send_options(chat_send_options& options) {
   if (!options.room.empty() && !options.to.empty()) return "--room and --to exclude each other";
   if (!options.id.empty() && !options.to.empty()) return "--id is for rooms; who has a nickname is sent all";
+  const bool is_empty = !options.texts.empty() && chat::safe_text(message_of(options)).empty();
+  if (is_empty) return "there is nothing in the message";
   const std::size_t longest = chat::limits::key - (options.texts.empty() ? longest_line_number : 0);
   if (options.id.size() > longest) return "--id may have " + std::to_string(longest) + " bytes at most";
   if (options.room.empty() && options.to.empty()) options.room = chat::default_room;

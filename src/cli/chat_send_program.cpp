@@ -52,7 +52,7 @@ class send_program final : public chat_program {
     if (options_.texts.empty()) {
       co_await send_lines();
     } else {
-      outgoing one{0, options_.id, joined_text(), {}};
+      outgoing one{0, options_.id, message_of(options_), {}};
       co_await send(std::move(one));
     }
     // Where there was nothing to send, a server that is not there is still to be noticed.
@@ -65,14 +65,6 @@ class send_program final : public chat_program {
     chat_program::on_connected(peer);
     has_connected_ = true;
     changed().notify_all();
-  }
-
-  // Arguments are words, whatever they are separated by.
-  [[nodiscard]] std::string joined_text() const {
-    std::string text;
-    for (const std::string& word : options_.texts) text += (text.empty() ? "" : " ") + word;
-    std::ranges::replace(text, '\n', ' ');
-    return text;
   }
 
   net::awaitable<void> send_lines() {
