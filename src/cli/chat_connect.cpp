@@ -45,6 +45,7 @@ class connect_program final : public chat_program {
 
  private:
   net::awaitable<void> work() override;
+  net::awaitable<void> perform_all();
   net::awaitable<void> wind_up() override;
   exit_code outcome() override { return codes_.value(); }
 
@@ -74,9 +75,16 @@ class connect_program final : public chat_program {
   std::string last_trouble_;
   bool has_connected_ = false;
   bool is_output_gone_ = false;
+  bool is_work_over_ = false;
 };
 
 net::awaitable<void> connect_program::work() {
+  co_await perform_all();
+  is_work_over_ = true;
+  changed().notify_all();
+}
+
+net::awaitable<void> connect_program::perform_all() {
   for (;;) {
     const bool has_room = co_await client().wait_for_room();
     if (!has_room) co_return;
@@ -90,7 +98,7 @@ net::awaitable<void> connect_program::work() {
     if (!perform(line->text)) break;
   }
   // All that was said has to have an answer first, and a server that is not there is to be noticed.
-  while (client().unanswered() > 0 || !has_connected_) co_await changed().wait();
+  while ((client().unanswered() > 0 || !has_connected_) && !client().is_over()) co_await changed().wait();
   client().finish();
 }
 
@@ -102,10 +110,15 @@ net::awaitable<void> connect_program::wind_up() {
     while (!is_stopped() && !lines_->is_idle()) (void)co_await lines_->flush(clock::now() + 100ms);
   }
   check_output();
+  // Output that nobody reads would keep the event loop at work.
+  changed().notify_all();
+  const auto until = clock::now() + 1s;
+  while (!is_work_over_ && clock::now() < until) (void)co_await changed().wait_until(until);
+  if (is_work_over_) lines_.reset();
 }
 
 net::awaitable<void> connect_program::when_ready() {
-  while (!lines_->is_idle()) (void)co_await lines_->flush(clock::time_point::max());
+  while (!is_stopped() && !lines_->is_idle()) (void)co_await lines_->flush(clock::now() + 100ms);
   check_output();
 }
 

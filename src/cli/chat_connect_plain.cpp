@@ -13,6 +13,7 @@
 #include "cli/status_line.hpp"
 #include "cli/terminal.hpp"
 #include "tcptools/chat/plain_client.hpp"
+#include "tcptools/net/event.hpp"
 #include "tcptools/net/shutdown.hpp"
 #include "tcptools/net/task_group.hpp"
 
@@ -47,7 +48,6 @@ class plain_program {
     io_.run();
     if (signals.received() != 0) return exit_code_of_signal(signals.received());
     if (end_) return static_cast<int>(codes_.value());
-    lines_.reset();  // the terminal is as it was before anything is said of the end
     errors_.say(end_.error().text());
     return static_cast<int>(exit_code_for(end_.error().code()));
   }
@@ -58,6 +58,7 @@ class plain_program {
     end_ = co_await client_.connect(to.host, to.port, to.connect_timeout);
     if (end_) {
       if (options_.verbose || is_interactive_) errors_.say("connected to " + client_.peer().text);
+      is_sending_ = true;
       tasks_.spawn("input", send());
       end_ = co_await client_.run();
       const bool was_cut_short =
@@ -67,10 +68,19 @@ class plain_program {
     lines_->stop();
     client_.stop();
     co_await until_shown();
+    // Output that nobody reads would keep the event loop at work.
+    while (is_sending_) co_await sent_.wait();
+    lines_.reset();
     signals.stop();
   }
 
   net::awaitable<void> send() {
+    co_await send_all();
+    is_sending_ = false;
+    sent_.notify_all();
+  }
+
+  net::awaitable<void> send_all() {
     for (;;) {
       const result<input_line> line = co_await lines_->next();
       if (!line) {
@@ -123,6 +133,8 @@ class plain_program {
   net::task_group tasks_;
   result<void> end_;
   exit_code_sum codes_;
+  net::event sent_{io_.get_executor()};
+  bool is_sending_ = false;
   bool is_stopped_ = false;
   bool is_all_said_ = false;
   bool is_output_gone_ = false;

@@ -110,8 +110,7 @@ class Connect(ClientCase):
         got = [process.stdout.readline() for _ in range(count)]
         self.assertEqual(got[0].split(b"]", 1)[1][:2], b" 0")
         self.assertTrue(all(line.split()[1] == b"%d" % number for number, line in enumerate(got)))
-        process.stdin.close()
-        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertEqual(self.finish(process).returncode, 0)
 
     def send_much(self):
         peer = self.join()

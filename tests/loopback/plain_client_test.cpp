@@ -50,15 +50,17 @@ TEST_CASE("a plain client that said all waits for the end of a server that still
   run_test_loop([](net::any_executor executor) -> net::awaitable<void> {
     plain_rig rig{executor};
     const auto server = co_await rig.connect();
-    CHECK(co_await rig.client.finish());
+    const result<void> finished = co_await rig.client.finish();
+    CHECK(finished);
     for (int i = 0; i < 4; ++i) {
       co_await net::sleep_for(patience / 2);
-      CHECK(co_await server->write(as_bytes("still here\n")));
+      const result<void> written = co_await server->write(as_bytes("still here\n"));
+      CHECK(written);
     }
     server->close();
     co_await rig.tasks.join();
     CHECK(*rig.end);
-    CHECK(rig.shown.size() == 4);
+    CHECK(rig.shown == std::vector<std::string>(4, "still here"));
   });
 }
 
@@ -66,8 +68,10 @@ TEST_CASE("a plain server that neither takes nor says anything, and does not clo
   run_test_loop([](net::any_executor executor) -> net::awaitable<void> {
     plain_rig rig{executor};
     const auto server = co_await rig.connect();
-    CHECK(co_await rig.client.say("is it there?"));
-    CHECK(co_await rig.client.finish());
+    const result<void> said = co_await rig.client.say("is it there?");
+    CHECK(said);
+    const result<void> finished = co_await rig.client.finish();
+    CHECK(finished);
     co_await rig.tasks.join();
     REQUIRE_FALSE(*rig.end);
     CHECK(rig.end->error().code() == errc::timed_out);

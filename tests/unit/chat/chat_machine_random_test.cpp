@@ -287,7 +287,8 @@ void crowd::step() {
       commit(true);
       break;
     case 6:
-      if (says_something_ && one_in(5)) (void)rig_.machine.say_as_operator("lobby", "o" + std::to_string(++last_), rig_.now);
+      if (says_something_ && one_in(5))
+        (void)rig_.machine.say_as_operator("lobby", "o" + std::to_string(++last_), rig_.now);
       break;
     case 7:
     case 8:

@@ -61,7 +61,8 @@ TEST_CASE("reserved nicknames are reserved however they are written") {
 
 TEST_CASE("an epoch is 16 hexadecimal digits in small letters") {
   CHECK(is_epoch("0123456789abcdef"));
-  for (const auto text : {""sv, "0123456789abcde"sv, "0123456789abcdef0"sv, "0123456789ABCDEF"sv, "0123456789abcdeg"sv}) {
+  for (const auto text :
+       {""sv, "0123456789abcde"sv, "0123456789abcdef0"sv, "0123456789ABCDEF"sv, "0123456789abcdeg"sv}) {
     CAPTURE(text);
     CHECK_FALSE(is_epoch(text));
   }
