@@ -58,7 +58,7 @@ member* chat_machine::largest_member(std::size_t more_than) const {
   member* worst = nullptr;
   std::size_t most = more_than;
   for (const auto& [number, one] : members_) {
-    const std::size_t held = one->backlog() + one->out.kept_behind_runs() + one->input.bytes();
+    const std::size_t held = one->out.answers() + one->kept_for_it() + one->input.bytes();
     if (one->is_closing() || held <= most) continue;
     most = held;
     worst = one;

@@ -174,16 +174,16 @@ std::string_view plain_help() noexcept {
          "* //TEXT          say a text that begins with /\n";
 }
 
-// The methods that a page can have a browser send. What follows the target does not matter: a line may have been cut.
+// What follows the target does not matter: the line may have been cut. Nobody else begins so.
 bool is_http_request(std::string_view line) noexcept {
-  using namespace std::string_view_literals;
-  constexpr std::array methods{"GET"sv, "HEAD"sv, "POST"sv, "PUT"sv, "DELETE"sv, "OPTIONS"sv, "PATCH"sv, "CONNECT"sv};
   const std::size_t end = line.find(' ');
-  if (end == std::string_view::npos || std::ranges::find(methods, line.substr(0, end)) == methods.end()) return false;
-  const std::string_view target = line.substr(end + 1);
-  // A path, "*", an address with its scheme, or one with its port: RFC 9112, 3.2. People do not write so.
-  return target.starts_with('/') || target.starts_with('*') ||
-         target.substr(0, target.find(' ')).find(':') != std::string_view::npos;
+  if (end == 0 || end == std::string_view::npos) return false;
+  const auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+  if (!std::ranges::all_of(line.substr(0, end), is_capital)) return false;
+  // A path, "*", or an address with its scheme or its port: RFC 9112, 3.2.
+  const std::string_view target = line.substr(end + 1, line.find(' ', end + 1) - end - 1);
+  const bool is_address = target.find(':') != std::string_view::npos && line.find(" HTTP/") != std::string_view::npos;
+  return target.starts_with('/') || target == "*" || target.find("://") != std::string_view::npos || is_address;
 }
 
 }  // namespace tcptools::chat

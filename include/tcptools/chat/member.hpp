@@ -1,6 +1,7 @@
 // One session as the chat machine knows it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -46,7 +47,9 @@ class member {
   // Bytes that wait for it to read.
   [[nodiscard]] std::size_t backlog() const noexcept { return out.lag() + out.answers(); }
   // Of these, what others said: without the parts of logs that it asked for, or had yet to read when it left a room.
-  [[nodiscard]] std::size_t behind() const noexcept { return backlog() - out.runs() + out.kept_behind_runs(); }
+  [[nodiscard]] std::size_t behind() const noexcept { return out.answers() - out.runs() + kept_for_it(); }
+  // Bytes that its room's log, or one that it was told a part of, keeps for its sake.
+  [[nodiscard]] std::size_t kept_for_it() const noexcept { return std::max(out.lag(), out.kept_behind_runs()); }
 
   outlet out;
   // The connection takes no more for now: whoever has it knows when that is over.

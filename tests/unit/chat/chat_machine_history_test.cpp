@@ -320,7 +320,7 @@ TEST_CASE("what the history has no room for is forgotten by the store, too") {
 TEST_CASE("what was forgotten for want of memory is forgotten by the store, too") {
   memory_history store;
   server_settings settings;
-  settings.max_memory = 100'000;
+  settings.max_memory = 1'000'000;
   settings.flood.off = true;
   stored_rig rig{store, settings};
   scripted_member& alice = join_lobby(rig, "alice");
@@ -332,7 +332,7 @@ TEST_CASE("what was forgotten for want of memory is forgotten by the store, too"
     rig.machine.on_committed({}, rig.now);
     (void)rig.heard(alice);
   };
-  for (int i = 0; i < 20; ++i) say();
+  for (int i = 0; i < 100; ++i) say();
   say();
   const room& lobby = *alice.where;
   CHECK(lobby.log.oldest() > 10);

@@ -308,7 +308,9 @@ TEST_CASE("plain commands are answered with lines that begin with a star") {
 }
 
 TEST_CASE("what is said to one alone reaches it alone, in its language") {
-  chat_rig rig;
+  server_settings settings;
+  settings.has_operator = true;
+  chat_rig rig{settings};
   scripted_member& alice = rig.greet({{"tcpchat", 1}, {"nick", "alice"}, {"room", "lobby"}});
   scripted_member& bob = rig.greet({{"tcpchat", 1}, {"nick", "bob"}, {"room", "lobby"}});
   scripted_member& plain = rig.connect();
