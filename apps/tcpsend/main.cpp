@@ -11,7 +11,6 @@
 #include "cli/send_program.hpp"
 #include "cli/serve_options.hpp"
 #include "cli/serve_program.hpp"
-#include "cli/terminal.hpp"
 #include "cli/usage.hpp"
 #include "tcptools/base/version.hpp"
 
@@ -51,7 +50,6 @@ int serve(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    tcptools::cli::keep_standard_descriptors();
     // Only as the first word: a file may have this name as well.
     const bool is_serve = argc > 1 && std::string_view{argv[1]} == "serve";
     return is_serve ? tcptools::cli::serve(argc - 1, argv + 1) : tcptools::cli::send(argc, argv);
