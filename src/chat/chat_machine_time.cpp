@@ -34,7 +34,7 @@ chat_machine::clock::time_point chat_machine::due_for(const member& who) const {
 }
 
 // When what has no line end becomes a message. One that begins within a character is never complete.
-chat_machine::clock::time_point chat_machine::unterminated_due(const member& who) const {
+chat_machine::clock::time_point chat_machine::unterminated_due(const member& who) {
   const std::string_view held = who.in.held();
   if (held.size() == unfinished_at_end(held) || who.in.has_line()) return clock::time_point::max();
   const clock::time_point quiet = who.heard + limits::quiet_gap;

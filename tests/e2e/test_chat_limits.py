@@ -9,8 +9,8 @@ import select
 import signal
 import ssl
 import threading
-import unittest
 import time
+import unittest
 
 from chat import PlainPeer, StructuredPeer
 from harness import PATIENCE, TCPCHAT, Case, main, noise, on_small_disk, peak_memory, sanitized, until

@@ -172,7 +172,7 @@ class chat_machine {
   // Time: chat_machine_time.cpp
   void arm(member& who);
   [[nodiscard]] clock::time_point due_for(const member& who) const;
-  [[nodiscard]] clock::time_point unterminated_due(const member& who) const;
+  [[nodiscard]] static clock::time_point unterminated_due(const member& who);
   void look_at(member& who, moment now);
   void tell_presence(room& where, moment now);
 
