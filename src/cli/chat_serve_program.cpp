@@ -47,7 +47,7 @@ class serving {
       : options_{options},
         listener_{listener},
         report_{options.log},
-        machine_{use_, settings(options), report_, random_number},
+        machine_{use_, settings(options, has_console), report_, random_number},
         server_{listener, use_, machine_, history, pool_, [this](const error& what) { report_.on_trouble(what); }},
         tasks_{io.get_executor(),
                [this](std::string_view task, std::string_view what) {
@@ -69,10 +69,10 @@ class serving {
   }
 
  private:
-  static chat::server_settings settings(const chat_serve_options& options) {
+  static chat::server_settings settings(const chat_serve_options& options, bool has_console) {
     chat::server_settings chosen = options.chat;
     chosen.is_stored = !options.history.empty();
-    chosen.has_operator = options.console || (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO));
+    chosen.has_operator = has_console;
     return chosen;
   }
 

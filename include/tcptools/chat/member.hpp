@@ -46,7 +46,8 @@ class member {
   [[nodiscard]] bool is_closing() const noexcept { return closing_since.has_value(); }
   // Bytes that wait for it to read.
   [[nodiscard]] std::size_t backlog() const noexcept { return out.lag() + out.answers(); }
-  // Of these, what others said: without the parts of logs that it asked for, or had yet to read when it left a room.
+  // What counts as lagging: without the parts of logs that it asked for, or had yet to read when it left a room, but
+  // with what is kept behind those for its sake.
   [[nodiscard]] std::size_t behind() const noexcept { return out.answers() - out.runs() + kept_for_it(); }
   // Bytes that its room's log, or one that it was told a part of, keeps for its sake.
   [[nodiscard]] std::size_t kept_for_it() const noexcept { return std::max(out.lag(), out.kept_behind_runs()); }
