@@ -20,6 +20,7 @@ tcptools_find(CLI11 libcli11-dev)
 tcptools_find(spdlog libspdlog-dev)
 tcptools_find(nlohmann_json nlohmann-json3-dev)
 tcptools_find(SQLite3 libsqlite3-dev)
+tcptools_find(OpenSSL libssl-dev)
 
 pkg_check_modules(XXHASH QUIET IMPORTED_TARGET libxxhash>=0.8)
 if(NOT XXHASH_FOUND)

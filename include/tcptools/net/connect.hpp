@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tcptools/base/result.hpp"
@@ -13,6 +14,7 @@
 #include "tcptools/net/lookup.hpp"
 #include "tcptools/net/stream.hpp"
 #include "tcptools/net/tcp_stream.hpp"
+#include "tcptools/net/tls_context.hpp"
 
 namespace tcptools::net {
 
@@ -20,6 +22,10 @@ namespace tcptools::net {
 class connector {
  public:
   explicit connector(const any_executor& executor, lookup_function ask = ask_system);
+
+  // From now on connections are secured with this, which is part of the time an address has. Fails also as
+  // connect_tls() does.
+  void secure_with(std::shared_ptr<const tls_client> context) { tls_ = std::move(context); }
 
   // Looking the name up and each address have `timeout`. Fails with errc::connect_failed and one line that says what
   // happened at each address, errc::timed_out if none answered at all, or errc::cancelled.
@@ -36,6 +42,7 @@ class connector {
   any_executor executor_;
   lookup lookup_;
   tcp_socket socket_;
+  std::shared_ptr<const tls_client> tls_;  // null: in the clear
   bool cancelled_ = false;
 };
 

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "tcptools/base/bytes.hpp"
 #include "tcptools/base/result.hpp"
 #include "tcptools/net/completion.hpp"
+#include "tcptools/net/key.hpp"
 
 namespace tcptools::net {
 
@@ -64,6 +66,9 @@ class stream {
   [[nodiscard]] virtual std::size_t unacknowledged() const = 0;
 
   [[nodiscard]] virtual const peer_info& peer() const = 0;
+  // Who the peer has proved to be; null where it has not been asked.
+  [[nodiscard]] virtual std::shared_ptr<const peer_identity> identity() const { return nullptr; }
+  [[nodiscard]] virtual bool is_encrypted() const { return false; }
   [[nodiscard]] virtual std::uint64_t bytes_read() const = 0;
   [[nodiscard]] virtual std::uint64_t bytes_written() const = 0;
   [[nodiscard]] virtual any_executor get_executor() = 0;
