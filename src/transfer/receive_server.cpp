@@ -17,8 +17,7 @@ using clock = std::chrono::steady_clock;
 // 8446, 6.2).
 constexpr std::array<std::uint8_t, 7> tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
 
-// How soon after its key has expired a session ends.
-constexpr std::chrono::seconds welcome_interval{5};
+error no_longer_welcome() { return error{errc::refused, "the key is no longer valid"}; }
 
 error too_many_sessions() { return error{errc::busy, "there are too many sessions at once"}; }
 
@@ -46,12 +45,10 @@ net::task_group::exception_handler receive_server::exception_handler() {
 }
 
 net::awaitable<void> receive_server::run() {
-  if (settings_.still_welcome) helpers_.spawn("welcome", watch_welcome());
   co_await gate_.run(
       [this](std::shared_ptr<net::stream> stream) { sessions_group_.spawn("session", serve(std::move(stream))); },
       [this](const error& trouble) { context_.observer.on_trouble(trouble); });
   co_await sessions_group_.join();
-  over_ = true;
   forced_.notify_all();
   session_ended_.notify_all();
   draining_ = true;
@@ -86,25 +83,20 @@ net::awaitable<void> receive_server::stop_stragglers() {
   }
 }
 
+bool receive_server::is_welcome(const session& one) const {
+  return one.owner == nullptr || !settings_.still_welcome || settings_.still_welcome(*one.owner);
+}
+
 void receive_server::recheck() {
-  if (!settings_.still_welcome) return;
-  const error why{errc::refused, "the key is no longer valid"};
   for (auto& [number, one] : sessions_) {
-    if (one->owner == nullptr || settings_.still_welcome(*one->owner)) continue;
+    if (is_welcome(*one)) continue;
     if (one->native) {
-      one->native->stop(wire_code::refused, why);
+      one->native->stop(wire_code::refused, no_longer_welcome());
     } else if (one->compat) {
-      one->compat->stop(why);
+      one->compat->stop(no_longer_welcome());
     } else {
       one->stream->close();
     }
-  }
-}
-
-net::awaitable<void> receive_server::watch_welcome() {
-  while (!over_) {
-    (void)co_await forced_.wait_until(clock::now() + welcome_interval);
-    recheck();
   }
 }
 
@@ -161,6 +153,8 @@ net::awaitable<result<void>> receive_server::serve(session& one, language spoken
     co_return why;
   }
   result<session_scope> scope = co_await scope_of(one);
+  // What recheck() did not see: it was called while this was not a session yet.
+  if (scope && !is_welcome(one)) scope = no_longer_welcome();
   if (!scope && native) co_return co_await turn_away(*one.stream, scope.error());
   if (!scope) co_return scope.error();
   if (native) co_return co_await serve_native(one, std::move(*scope), first);

@@ -51,8 +51,7 @@ class receive_server {
   // Ends every session at once.
   void force();
 
-  // Ends the sessions of peers that are no longer welcome. To be called when keys have changed; that time passes is
-  // noticed without.
+  // To be called after keys have changed or expired: sessions of peers that are no longer welcome end.
   void recheck();
 
   // How the session that `once` waits for ended.
@@ -74,6 +73,7 @@ class receive_server {
   [[nodiscard]] net::awaitable<result<void>> serve(session& one, language spoken, byte_view first);
   [[nodiscard]] net::awaitable<result<void>> serve_native(session& one, session_scope scope, byte_view first);
   [[nodiscard]] net::awaitable<result<void>> serve_compat(session& one, session_scope scope, byte_view first);
+  [[nodiscard]] bool is_welcome(const session& one) const;
   // What the session's key entitles it to.
   [[nodiscard]] net::awaitable<result<session_scope>> scope_of(session& one);
   // Tells a sender of the native protocol why.
@@ -88,7 +88,6 @@ class receive_server {
   void on_end(session& one, const result<void>& how);
   net::awaitable<void> stop_stragglers();
   net::awaitable<void> wait_for_return();
-  net::awaitable<void> watch_welcome();
 
   net::gate& gate_;
   receive_context& context_;
@@ -102,7 +101,6 @@ class receive_server {
   std::uint64_t admissions_ = 0;
   std::size_t turned_away_ = 0;
   bool draining_ = false;
-  bool over_ = false;  // no session is left, nor will one come
   result<void> once_result_ = error{errc::cancelled, "stopped before a session came"};
 };
 
