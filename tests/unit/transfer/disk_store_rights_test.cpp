@@ -11,6 +11,7 @@ namespace fs = std::filesystem;
 using namespace tcptools::testing;
 using namespace tcptools::transfer;
 using tcptools::as_bytes;
+using tcptools::as_text;
 using tcptools::byte_buffer;
 using tcptools::errc;
 using tcptools::result;
