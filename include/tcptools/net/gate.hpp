@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,6 +34,8 @@ class gate_observer {
 
 class gate {
  public:
+  using on_connection = std::function<void(std::shared_ptr<stream>)>;
+
   struct settings {
     access_list addresses;
     std::vector<cidr> proxies;              // their connections begin with a PROXY header, which says who the peer is
@@ -46,7 +49,7 @@ class gate {
   // As listener::run(), but `accept` is given only who may come in. Each has ten seconds for its handshake; so many at
   // once have not finished theirs that a real peer always finds room, since the oldest of those of the address that has
   // most gives way.
-  awaitable<void> run(listener::on_connection accept, listener::on_trouble complain);
+  awaitable<void> run(on_connection accept, listener::on_trouble complain);
 
   // Lets nobody in any more.
   void close();
