@@ -18,21 +18,21 @@ constexpr std::size_t most_turned_away = 256;
 
 }  // namespace
 
-chat_server::chat_server(net::listener& listener, memory_use& use, chat_machine& machine, history_store* history,
+chat_server::chat_server(net::gate& door, memory_use& use, chat_machine& machine, history_store* history,
                          net::worker_pool& pool, on_trouble complain)
-    : listener_{listener},
+    : gate_{door},
       use_{use},
       machine_{machine},
       history_{history},
       pool_{pool},
       complain_{std::move(complain)},
       scratch_(limits::input_chunk),
-      sessions_{listener.get_executor(), exception_handler()},
-      writers_{listener.get_executor(), exception_handler()},
-      helpers_{listener.get_executor(), exception_handler()},
+      sessions_{door.get_executor(), exception_handler()},
+      writers_{door.get_executor(), exception_handler()},
+      helpers_{door.get_executor(), exception_handler()},
       context_{machine, writers_, scratch_, &chat_server::now, [this] { note_news(); }},
-      time_changed_{listener.get_executor()},
-      history_changed_{listener.get_executor()} {}
+      time_changed_{door.get_executor()},
+      history_changed_{door.get_executor()} {}
 
 net::task_group::exception_handler chat_server::exception_handler() {
   return [this](std::string_view task, std::string_view what) {
@@ -48,7 +48,7 @@ chat_machine::moment chat_server::now() {
 net::awaitable<void> chat_server::run() {
   helpers_.spawn("time", keep_time());
   if (history_ != nullptr) helpers_.spawn("history", keep_history());
-  co_await listener_.run(
+  co_await gate_.run(
       [this](std::shared_ptr<net::stream> stream) { sessions_.spawn("session", serve(std::move(stream))); }, complain_);
   co_await sessions_.join();
   co_await writers_.join();
@@ -100,7 +100,7 @@ net::awaitable<void> chat_server::turn_away(std::shared_ptr<net::stream> stream,
 
 void chat_server::note_news() {
   if (std::exchange(is_turn_due_, true)) return;
-  asio::post(listener_.get_executor(), [this] { turn(); });
+  asio::post(gate_.get_executor(), [this] { turn(); });
 }
 
 void chat_server::turn() {
@@ -144,7 +144,7 @@ net::awaitable<void> chat_server::keep_history() {
 
 void chat_server::drain() {
   if (std::exchange(is_draining_, true)) return;
-  listener_.close();
+  gate_.close();
   machine_.stop_input();
   helpers_.spawn("drain", end_sessions());
 }
@@ -155,6 +155,8 @@ net::awaitable<void> chat_server::end_sessions() {
   machine_.end_all(code::shutting_down, "the server is shutting down", now());
   note_news();
 }
+
+void chat_server::recheck() {}
 
 void chat_server::force() {
   drain();

@@ -13,9 +13,9 @@
 #include "tcptools/chat/chat_machine.hpp"
 #include "tcptools/chat/chat_session.hpp"
 #include "tcptools/chat/history_store.hpp"
-#include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
+#include "tcptools/net/gate.hpp"
 #include "tcptools/net/stream.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/net/worker_pool.hpp"
@@ -28,8 +28,8 @@ class chat_server {
   using on_trouble = std::function<void(const error&)>;
 
   // All outlive the server. `history` is null where messages are kept in memory only.
-  chat_server(net::listener& listener, memory_use& use, chat_machine& machine, history_store* history,
-              net::worker_pool& pool, on_trouble complain);
+  chat_server(net::gate& door, memory_use& use, chat_machine& machine, history_store* history, net::worker_pool& pool,
+              on_trouble complain);
 
   // Serves until drain() or force(); returns when the last session has ended.
   [[nodiscard]] net::awaitable<void> run();
@@ -38,6 +38,9 @@ class chat_server {
   void drain();
   // Ends every session at once.
   void force();
+
+  // To be called after keys have changed or expired: sessions of those that are gone end.
+  void recheck();
 
   // To be called after anything was asked of the machine from outside: its news go out.
   void note_news();
@@ -54,7 +57,7 @@ class chat_server {
   // Once per turn of the event loop in which there were news.
   void turn();
 
-  net::listener& listener_;
+  net::gate& gate_;
   memory_use& use_;
   chat_machine& machine_;
   history_store* history_;

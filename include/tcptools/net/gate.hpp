@@ -5,9 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "tcptools/base/result.hpp"
@@ -34,14 +32,14 @@ class gate_observer {
 
 class gate {
  public:
-  using on_connection = std::function<void(std::shared_ptr<stream>)>;
-
   struct settings {
     access_list addresses;
     std::vector<cidr> proxies;              // their connections begin with a PROXY header, which says who the peer is
     std::shared_ptr<const tls_server> tls;  // null: none; every connection is handed on as it is
     bool allow_plain = false;               // beside TLS, also connections that do not begin with it
   };
+
+  using on_connection = std::function<void(std::shared_ptr<stream>)>;
 
   // All outlive the gate.
   gate(listener& from, settings chosen, gate_observer& observer);
