@@ -38,12 +38,14 @@ transfer::entry file(const std::string& path, std::size_t size) {
   return item;
 }
 
-net::key make_key(std::string name, std::vector<net::key_right> rights = {}) {
+net::key random_key(std::string name, std::vector<net::key_right> rights = {}) {
   return {std::move(name), net::secret::random(), {}, {}, std::move(rights)};
 }
 
 net::gate::settings behind(const std::shared_ptr<const net::key_ring>& keys) {
-  auto tls = net::tls_server::make({keys, {}, {}});
+  net::tls_server::settings chosen;
+  chosen.keys = keys;
+  auto tls = net::tls_server::make(std::move(chosen));
   REQUIRE(tls);
   net::gate::settings gate;
   gate.tls = std::move(*tls);
@@ -65,7 +67,9 @@ struct keyed_rig {
   }
 
   [[nodiscard]] std::shared_ptr<const net::tls_client> client(const std::string& name) const {
-    auto tls = net::tls_client::make({keys->find(name), {}, {}});
+    net::tls_client::settings chosen;
+    chosen.by_key = keys->find(name);
+    auto tls = net::tls_client::make(std::move(chosen));
     REQUIRE(tls);
     return std::move(*tls);
   }
@@ -87,7 +91,7 @@ std::optional<errc> failure_of(const transfer::send_outcome& one) {
 }  // namespace
 
 TEST_CASE("files arrive through TLS, and where the key's directory is", "[loopback]") {
-  keyed_rig keyed{{make_key("all"), make_key("web", {{"dir", "logs/web"}})}};
+  keyed_rig keyed{{random_key("all"), random_key("web", {{"dir", "logs/web"}})}};
   memory_source from;
   from.add(file("small", 5000), content_of(5000, 1));
   from.add(file("large", 3'000'000), content_of(3'000'000, 2));
@@ -114,7 +118,7 @@ TEST_CASE("files arrive through TLS, and where the key's directory is", "[loopba
 }
 
 TEST_CASE("a key delivers as much as it may", "[loopback]") {
-  keyed_rig keyed{{make_key("little", {{"max-bytes", "100000"}})}};
+  keyed_rig keyed{{random_key("little", {{"max-bytes", "100000"}})}};
   memory_source from;
   from.add(file("a", 60'000), content_of(60'000, 1));
   from.add(file("b", 50'000), content_of(50'000, 2));
@@ -139,8 +143,8 @@ TEST_CASE("a key delivers as much as it may", "[loopback]") {
 }
 
 TEST_CASE("whoever has no key that is known is refused, and does not try again", "[loopback]") {
-  keyed_rig keyed{{make_key("a")}};
-  const keyed_rig stranger{{make_key("a")}};
+  keyed_rig keyed{{random_key("a")}};
+  const keyed_rig stranger{{random_key("a")}};
   memory_source from;
   from.add(file("f", 10), content_of(10, 1));
   recording_send_observer told;
@@ -159,7 +163,7 @@ TEST_CASE("whoever has no key that is known is refused, and does not try again",
 }
 
 TEST_CASE("another key does not take a session's place, its own does", "[loopback]") {
-  keyed_rig keyed{{make_key("a"), make_key("b")}};
+  keyed_rig keyed{{random_key("a"), random_key("b")}};
   auto body = [&]() -> net::awaitable<void> {
     raw_sender first{co_await keyed.rig.connect(keyed.client("a"))};
     co_await first.greet(session_number(1));
@@ -179,8 +183,8 @@ TEST_CASE("another key does not take a session's place, its own does", "[loopbac
 }
 
 TEST_CASE("sessions of a key that is gone end, others go on", "[loopback]") {
-  const net::key stays = make_key("stays");
-  keyed_rig keyed{{make_key("goes"), stays}};
+  const net::key stays = random_key("stays");
+  keyed_rig keyed{{random_key("goes"), stays}};
   auto body = [&]() -> net::awaitable<void> {
     raw_sender leaver{co_await keyed.rig.connect(keyed.client("goes"))};
     co_await leaver.greet(session_number(1));
