@@ -53,7 +53,9 @@ std::string to_line(const key& one) {
 
 bool shows_no_secret(std::string_view text) {
   std::size_t run = 0;
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (text.substr(i).starts_with("\\x")) i += 3;  // a byte that cannot be seen
     const bool is_secretive = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
                               c == '/' || c == '-' || c == '_';
     run = is_secretive ? run + 1 : 0;
