@@ -156,10 +156,7 @@ net::awaitable<result<void>> receive_server::serve(session& one, language spoken
   result<void> able = co_await set_scope(one);
   // What recheck() did not see: it was called while this was not a session yet.
   if (able && !is_welcome(one)) able = no_longer_welcome();
-  if (!able && native) {
-    const error why = able.error();
-    co_return co_await turn_away(*one.stream, why);
-  }
+  if (!able && native) co_return co_await turn_away(*one.stream, able.error());
   if (!able) co_return able;
   if (native) co_return co_await serve_native(one, first);
   co_return co_await serve_compat(one, first);
