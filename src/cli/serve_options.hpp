@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 
+#include "cli/confine_option.hpp"
 #include "cli/event_log.hpp"
 #include "cli/listening.hpp"
 #include "tcptools/transfer/disk_store.hpp"
@@ -19,6 +20,7 @@ struct serve_options {
   transfer::receive_server::settings server;
   std::chrono::milliseconds idle_timeout{30'000};
   std::string exec;
+  confine_mode confine = confine_mode::automatic;
   bool json = false;
   log_options log;
 };

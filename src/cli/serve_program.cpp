@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "cli/confine_option.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/listening.hpp"
 #include "cli/port_file.hpp"
@@ -26,6 +27,12 @@ namespace {
 
 // Most of a worker's time is waiting for a disk, so a few more than cores.
 std::size_t worker_count() { return std::max<std::size_t>(8, std::thread::hardware_concurrency()); }
+
+access_needs needs_of(const serve_options& options) {
+  access_needs needs;
+  needs.trees.emplace_back(options.directory);
+  return needs;
+}
 
 int failed(const error& why) {
   status_line{"tcpsend serve"}.say(why.text());
@@ -75,7 +82,10 @@ int run_serve(const serve_options& options) {
   };
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
-  report.on_listening((*listener)->text(), (*listener)->port());
+  const auto confined =
+      confine_server(options.confine, needs_of(options), !options.exec.empty(), options.listen.port_file);
+  if (!confined) return failed(confined.error());
+  report.on_listening((*listener)->text(), (*listener)->port(), *confined);
   tasks.spawn("serve", serve());
   io.run();
 
