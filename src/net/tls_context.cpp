@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <new>
 #include <string_view>
 #include <utility>
@@ -121,8 +120,8 @@ tls_proof::key_state judge(const key* found, const asio::ip::address& peer) {
   using enum tls_proof::key_state;
   if (found == nullptr) return unknown;
   if (found->is_expired(std::chrono::system_clock::now())) return expired;
-  const bool may_come = found->from.empty() || std::any_of(found->from.begin(), found->from.end(),
-                                                           [&](const cidr& from) { return from.contains(peer); });
+  const bool may_come =
+      found->from.empty() || std::ranges::any_of(found->from, [&](const cidr& from) { return from.contains(peer); });
   return may_come ? known : elsewhere;
 }
 
