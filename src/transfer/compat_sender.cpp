@@ -62,6 +62,7 @@ compat_sender::compat_sender(net::any_executor executor, send_context& context)
       connector_{executor_},
       policy_{{context.settings.retry_for, context.settings.retry_for}},
       stopping_{executor_} {
+  connector_.secure_with(context.settings.tls);
   if (context.settings.bytes_per_second) limiter_.emplace(*context.settings.bytes_per_second);
 }
 
