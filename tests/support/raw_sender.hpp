@@ -34,12 +34,12 @@ class raw_sender {
   // Preface and HELLO.
   net::awaitable<void> greet(transfer::session_id id) {
     byte_buffer bytes{transfer::preface().begin(), transfer::preface().end()};
-    encode(transfer::frames::hello{1, 1, id}, bytes);
+    transfer::encode(transfer::frames::hello{1, 1, id}, bytes);
     (void)co_await stream_->write(bytes);
   }
   net::awaitable<void> say(transfer::frame value) {
     byte_buffer bytes;
-    encode(value, bytes);
+    transfer::encode(value, bytes);
     (void)co_await stream_->write(bytes);
   }
   net::awaitable<void> say_text(std::string text) { (void)co_await stream_->write(as_bytes(text)); }
