@@ -55,7 +55,7 @@ class Keys(SecurityCase):
         self.assertEqual(self.run_tcpchat("who", *to).returncode, 0)
         talk = self.run_tcpchat("connect", *to, input=b"typed\n")
         self.assertEqual(talk.returncode, 0, talk.stderr)
-        talk = self.run_tcpchat("connect", "--plain", *to, input=b"/quit\n")
+        talk = self.run_tcpchat("connect", "--plain", *to, input=b"typed, too\n")
         self.assertEqual(talk.returncode, 0, talk.stderr)
         self.assertEqual(self.refusals(server), [])
 
