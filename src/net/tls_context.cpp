@@ -55,7 +55,8 @@ context_pointer make_context(const SSL_METHOD* method, bool with_tls12) {
   SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_ciphersuites(context, suites13);
   SSL_CTX_set_cipher_list(context, suites12);
-  SSL_CTX_set1_groups_list(context, "X25519:P-256");
+  std::string groups = "X25519:P-256";  // is asked for as if it would be changed
+  SSL_CTX_set1_groups_list(context, groups.data());
   SSL_CTX_clear_options(context, SSL_OP_ALLOW_NO_DHE_KEX | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
                                      SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_options(
