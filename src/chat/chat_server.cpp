@@ -31,6 +31,7 @@ chat_server::chat_server(net::listener& listener, memory_use& use, chat_machine&
       writers_{listener.get_executor(), exception_handler()},
       helpers_{listener.get_executor(), exception_handler()},
       context_{machine, writers_, scratch_, &chat_server::now, [this] { note_news(); }},
+      keys_changed_{listener.get_executor()},
       time_changed_{listener.get_executor()},
       history_changed_{listener.get_executor()} {}
 
@@ -47,6 +48,7 @@ chat_machine::moment chat_server::now() {
 
 net::awaitable<void> chat_server::run() {
   helpers_.spawn("time", keep_time());
+  if (keys_) helpers_.spawn("keys", keep_keys());
   if (history_ != nullptr) helpers_.spawn("history", keep_history());
   co_await listener_.run(
       [this](std::shared_ptr<net::stream> stream) { sessions_.spawn("session", serve(std::move(stream))); }, complain_);
@@ -54,13 +56,16 @@ net::awaitable<void> chat_server::run() {
   co_await writers_.join();
   is_over_ = true;
   time_changed_.notify_all();
+  keys_changed_.notify_all();
   history_changed_.notify_all();
   co_await helpers_.join();
 }
 
 net::awaitable<void> chat_server::serve(std::shared_ptr<net::stream> stream) {
-  chat_session session{use_, stream, context_};
-  const result<void> taken = machine_.open(session, now());
+  chat_session session{use_, stream, rights_of(*stream), context_};
+  // The keys may have changed while it shook hands.
+  const bool is_known = is_held(session.identity().get(), std::chrono::system_clock::now());
+  const result<void> taken = is_known ? machine_.open(session, now()) : error{errc::refused, std::string{key_is_gone}};
   if (!taken) {
     co_await turn_away(std::move(stream), taken.error());
     co_return;

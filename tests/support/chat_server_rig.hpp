@@ -33,6 +33,8 @@ class silent_server_observer final : public chat::server_observer {
   void on_turned_away(std::string_view /*peer*/, std::string_view /*why*/) override { ++turned_away; }
   void on_message(const chat::member* /*from*/, std::string_view /*room*/, std::string_view /*text*/) override {}
   void on_direct(const chat::member& /*from*/, std::string_view /*text*/) override {}
+  void on_kick(const chat::member& /*by*/, const chat::member& /*whom*/) override {}
+  void on_ban(const chat::member& /*by*/, std::string_view /*address*/) override {}
   void on_close(const chat::member& /*who*/, chat::code why, std::string_view /*text*/) override {
     closed.push_back(why);
   }

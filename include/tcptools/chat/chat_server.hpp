@@ -2,9 +2,12 @@
 // history store.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +19,7 @@
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
+#include "tcptools/net/key_ring.hpp"
 #include "tcptools/net/stream.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/net/worker_pool.hpp"
@@ -31,6 +35,12 @@ class chat_server {
   chat_server(net::listener& listener, memory_use& use, chat_machine& machine, history_store* history,
               net::worker_pool& pool, on_trouble complain);
 
+  // Sessions that came in by a key last as long as these hold it. To be called before run(); not for servers without
+  // keys.
+  void use_keys(std::shared_ptr<const net::key_ring> keys);
+  // To be called after the keys have changed.
+  void recheck();
+
   // Serves until drain() or force(); returns when the last session has ended.
   [[nodiscard]] net::awaitable<void> run();
 
@@ -45,10 +55,19 @@ class chat_server {
   [[nodiscard]] static chat_machine::moment now();
 
  private:
+  static constexpr std::string_view key_is_gone = "the key is no longer valid";
+
   [[nodiscard]] net::task_group::exception_handler exception_handler();
   net::awaitable<void> serve(std::shared_ptr<net::stream> stream);
   net::awaitable<void> turn_away(std::shared_ptr<net::stream> stream, error why);
+  [[nodiscard]] std::shared_ptr<const member_rights> rights_of(const net::stream& stream);
+  // Or it has none, or nobody asks for one.
+  [[nodiscard]] bool is_held(const net::peer_identity* who, std::chrono::system_clock::time_point wall) const;
+  // Ends those whose key is held no longer, or says something else than it did.
+  void check_sessions();
   net::awaitable<void> keep_time();
+  // Looks for keys that expire.
+  net::awaitable<void> keep_keys();
   net::awaitable<void> keep_history();
   net::awaitable<void> end_sessions();
   // Once per turn of the event loop in which there were news.
@@ -66,6 +85,14 @@ class chat_server {
   net::task_group writers_;
   net::task_group helpers_;
   session_context context_;
+  // By the key's name: one object for all sessions of a key.
+  struct known_rights {
+    std::shared_ptr<const net::key> key;
+    std::shared_ptr<const member_rights> rights;
+  };
+  std::map<std::string, known_rights, std::less<>> rights_;
+  std::shared_ptr<const net::key_ring> keys_;
+  net::event keys_changed_;
   net::event time_changed_;
   net::event history_changed_;
   std::vector<member*> news_;
