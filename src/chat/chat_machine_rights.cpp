@@ -1,6 +1,7 @@
 // What the machine does because of what a session is entitled to. docs/chat-protocol.md, "Keys, and what they entitle
 // to".
-#include <algorithm>
+#include <asio/ip/address.hpp>
+#include <system_error>
 #include <utility>
 
 #include "tcptools/base/text.hpp"
@@ -18,14 +19,12 @@ std::string list_of(const std::vector<std::string>& names) {
   return all;
 }
 
-// As it stands in peer_info::address: no host can be banned by its name.
-bool is_address(std::string_view text) noexcept {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto is_ipv4 = [&](char c) { return is_digit(c) || c == '.'; };
-  const auto is_ipv6 = [&](char c) { return is_ipv4(c) || c == ':' || (c >= 'a' && c <= 'f'); };
-  const bool has_colon = text.find(':') != std::string_view::npos;
-  if (has_colon) return std::ranges::all_of(text.substr(0, text.find('%')), is_ipv6);
-  return std::ranges::count(text, '.') == 3 && std::ranges::all_of(text, is_ipv4);
+// As it stands in peer_info::address; nothing for what is none, such as a host's name.
+std::optional<std::string> address_of(std::string_view text) {
+  std::error_code failure;
+  const asio::ip::address address = asio::ip::make_address(text, failure);
+  if (failure) return std::nullopt;
+  return address.to_string();
 }
 
 }  // namespace
@@ -89,14 +88,12 @@ void chat_machine::handle(member& who, const requests::ban& asked, const std::st
   if (!who.is_admin()) return complain(who, code::refused, "this takes the right 'admin'", tag);
   const member* const whom = find(asked.to);
   const bool is_seen = whom != nullptr && may_see(who, *whom);
-  if (!is_seen && !is_address(asked.to)) {
-    return complain(who, code::no_such_nick, "there is no " + safe_text(asked.to), tag);
-  }
+  const std::optional<std::string> address = is_seen ? std::string{whom->address} : address_of(asked.to);
+  if (!address) return complain(who, code::no_such_nick, "there is no " + safe_text(asked.to), tag);
   if (banned_.size() >= limits::bans) return complain(who, code::busy, "too many addresses are banned", tag);
-  const std::string address{is_seen ? whom->address : std::string_view{asked.to}};
-  observer_.on_ban(who, address);
-  const std::size_t ended = ban(address, now);
-  done(who, ended, "banned " + address + ", " + std::to_string(ended) + " sessions ended", tag);
+  observer_.on_ban(who, *address);
+  const std::size_t ended = ban(*address, now);
+  done(who, ended, "banned " + *address + ", " + std::to_string(ended) + " sessions ended", tag);
 }
 
 // Who was ended by what it asked for has had its last words.

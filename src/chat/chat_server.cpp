@@ -18,22 +18,22 @@ constexpr std::size_t most_turned_away = 256;
 
 }  // namespace
 
-chat_server::chat_server(net::listener& listener, memory_use& use, chat_machine& machine, history_store* history,
+chat_server::chat_server(net::gate& door, memory_use& use, chat_machine& machine, history_store* history,
                          net::worker_pool& pool, on_trouble complain)
-    : listener_{listener},
+    : gate_{door},
       use_{use},
       machine_{machine},
       history_{history},
       pool_{pool},
       complain_{std::move(complain)},
       scratch_(limits::input_chunk),
-      sessions_{listener.get_executor(), exception_handler()},
-      writers_{listener.get_executor(), exception_handler()},
-      helpers_{listener.get_executor(), exception_handler()},
+      sessions_{door.get_executor(), exception_handler()},
+      writers_{door.get_executor(), exception_handler()},
+      helpers_{door.get_executor(), exception_handler()},
       context_{machine, writers_, scratch_, &chat_server::now, [this] { note_news(); }},
-      keys_changed_{listener.get_executor()},
-      time_changed_{listener.get_executor()},
-      history_changed_{listener.get_executor()} {}
+      keys_changed_{door.get_executor()},
+      time_changed_{door.get_executor()},
+      history_changed_{door.get_executor()} {}
 
 net::task_group::exception_handler chat_server::exception_handler() {
   return [this](std::string_view task, std::string_view what) {
@@ -50,7 +50,7 @@ net::awaitable<void> chat_server::run() {
   helpers_.spawn("time", keep_time());
   if (keys_) helpers_.spawn("keys", keep_keys());
   if (history_ != nullptr) helpers_.spawn("history", keep_history());
-  co_await listener_.run(
+  co_await gate_.run(
       [this](std::shared_ptr<net::stream> stream) { sessions_.spawn("session", serve(std::move(stream))); }, complain_);
   co_await sessions_.join();
   co_await writers_.join();
@@ -105,7 +105,7 @@ net::awaitable<void> chat_server::turn_away(std::shared_ptr<net::stream> stream,
 
 void chat_server::note_news() {
   if (std::exchange(is_turn_due_, true)) return;
-  asio::post(listener_.get_executor(), [this] { turn(); });
+  asio::post(gate_.get_executor(), [this] { turn(); });
 }
 
 void chat_server::turn() {
@@ -149,7 +149,7 @@ net::awaitable<void> chat_server::keep_history() {
 
 void chat_server::drain() {
   if (std::exchange(is_draining_, true)) return;
-  listener_.close();
+  gate_.close();
   machine_.stop_input();
   helpers_.spawn("drain", end_sessions());
 }

@@ -22,6 +22,7 @@
 #include "tcptools/chat/chat_server.hpp"
 #include "tcptools/chat/history_file.hpp"
 #include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/gate.hpp"
 #include "tcptools/net/shutdown.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/net/worker_pool.hpp"
@@ -48,7 +49,8 @@ class serving {
         listener_{listener},
         report_{options.log},
         machine_{use_, settings(options, has_console), report_, random_number},
-        server_{listener, use_, machine_, history, pool_, [this](const error& what) { report_.on_trouble(what); }},
+        gate_{listener, {}, report_},
+        server_{gate_, use_, machine_, history, pool_, [this](const error& what) { report_.on_trouble(what); }},
         tasks_{io.get_executor(),
                [this](std::string_view task, std::string_view what) {
                  report_.on_trouble(net::internal_error(errc::cancelled, task, what));
@@ -96,6 +98,7 @@ class serving {
   net::worker_pool pool_{1};
   chat::memory_use use_;
   chat::chat_machine machine_;
+  net::gate gate_;
   chat::chat_server server_;
   net::task_group tasks_;
   net::shutdown_signals signals_;

@@ -14,6 +14,7 @@
 #include "cli/serve_report.hpp"
 #include "cli/status_line.hpp"
 #include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/gate.hpp"
 #include "tcptools/net/shutdown.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/net/worker_pool.hpp"
@@ -56,7 +57,8 @@ int run_serve(const serve_options& options) {
   serve_report report{options, io.get_executor(), tasks};
   complaints = &report;
   transfer::receive_context context{**store, pool, report, options.idle_timeout};
-  transfer::receive_server server{**listener, context, options.server};
+  net::gate door{**listener, {}, report};
+  transfer::receive_server server{door, context, options.server};
   net::shutdown_signals signals{io.get_executor(),
                                 [&](int signal) {
                                   report.on_stopping(signal);

@@ -14,7 +14,6 @@
 
 #include "tcptools/net/endpoint.hpp"
 #include "tcptools/net/task_group.hpp"
-#include "tcptools/net/tcp_stream.hpp"
 
 namespace tcptools::net {
 namespace {

@@ -99,19 +99,24 @@ bool tcp_stream::is_turn_due() noexcept {
   return true;
 }
 
-result<std::size_t> tcp_stream::try_read(std::span<std::byte> into) {
+result<std::size_t> tcp_stream::receive(std::span<std::byte> into, int flags) {
   if (const result<void> usable = check_usable(); !usable) return usable.error();
   for (;;) {
-    const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
-    if (got > 0) {
-      bytes_read_ += static_cast<std::size_t>(got);
-      return static_cast<std::size_t>(got);
-    }
+    const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), flags | MSG_DONTWAIT);
+    if (got > 0) return static_cast<std::size_t>(got);
     if (got == 0) return error{errc::end_of_stream, "connection closed by " + peer_.text};
     if (would_block(errno)) return std::size_t{0};
     if (errno != EINTR) return lost(errno);
   }
 }
+
+result<std::size_t> tcp_stream::try_read(std::span<std::byte> into) {
+  const result<std::size_t> got = receive(into, 0);
+  if (got) bytes_read_ += *got;
+  return got;
+}
+
+result<std::size_t> tcp_stream::try_peek(std::span<std::byte> into) { return receive(into, MSG_PEEK); }
 
 result<std::size_t> tcp_stream::try_write(std::span<const byte_view> pieces) {
   if (const result<void> usable = check_usable(); !usable) return usable.error();

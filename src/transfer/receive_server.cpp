@@ -21,14 +21,14 @@ error too_many_sessions() { return error{errc::busy, "there are too many session
 
 }  // namespace
 
-receive_server::receive_server(net::listener& listener, receive_context& context, settings chosen)
-    : listener_{listener},
+receive_server::receive_server(net::gate& door, receive_context& context, settings chosen)
+    : gate_{door},
       context_{context},
       settings_{chosen},
-      sessions_group_{listener.get_executor(), exception_handler()},
-      helpers_{listener.get_executor(), exception_handler()},
-      session_ended_{listener.get_executor()},
-      forced_{listener.get_executor()} {}
+      sessions_group_{door.get_executor(), exception_handler()},
+      helpers_{door.get_executor(), exception_handler()},
+      session_ended_{door.get_executor()},
+      forced_{door.get_executor()} {}
 
 net::task_group::exception_handler receive_server::exception_handler() {
   return [this](std::string_view task, std::string_view what) {
@@ -37,7 +37,7 @@ net::task_group::exception_handler receive_server::exception_handler() {
 }
 
 net::awaitable<void> receive_server::run() {
-  co_await listener_.run(
+  co_await gate_.run(
       [this](std::shared_ptr<net::stream> stream) { sessions_group_.spawn("session", serve(std::move(stream))); },
       [this](const error& trouble) { context_.observer.on_trouble(trouble); });
   co_await sessions_group_.join();
@@ -49,9 +49,11 @@ net::awaitable<void> receive_server::run() {
 
 void receive_server::drain() {
   if (std::exchange(draining_, true)) return;
-  listener_.close();
+  gate_.close();
   helpers_.spawn("drain", stop_stragglers());
 }
+
+void receive_server::recheck() {}
 
 void receive_server::force() {
   drain();

@@ -344,3 +344,29 @@ TEST_CASE("what is there is taken, and what fits is given, without waiting") {
     CHECK(pair.left->try_write({&one, 1}).error().code() == errc::connection_lost);
   });
 }
+
+TEST_CASE("what is looked at is there to be read, and a peer may get another name") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const stream_pair pair = connected_streams(executor);
+    std::array<std::byte, 16> into{};
+    const result<std::size_t> nothing = pair.right->try_peek(into);
+    REQUIRE(nothing);
+    CHECK(*nothing == 0);
+
+    co_await say_all(*pair.left, "abc");
+    (void)co_await pair.right->wait_readable();
+    for (int i = 0; i < 2; ++i) {
+      const result<std::size_t> seen = pair.right->try_peek(into);
+      REQUIRE(seen);
+      CHECK(as_text(byte_view{into}.first(*seen)) == "abc");
+    }
+    CHECK(pair.right->bytes_read() == 0);
+    const byte_buffer all = co_await read_all(*pair.right);
+    CHECK(as_text(all) == "abc");
+    CHECK(pair.right->try_peek(into).error().code() == errc::end_of_stream);
+
+    pair.right->set_peer({"192.0.2.1:4711", "192.0.2.1"});
+    CHECK(pair.right->peer().address == "192.0.2.1");
+    CHECK(pair.right->try_read(into).error().text() == "connection closed by 192.0.2.1:4711");
+  });
+}

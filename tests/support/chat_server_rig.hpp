@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/open_gate.hpp"
 #include "tcptools/chat/chat_server.hpp"
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/task_group.hpp"
@@ -98,8 +99,9 @@ class chat_server_rig {
  public:
   explicit chat_server_rig(chat::server_settings settings = {}, chat::history_store* history = nullptr)
       : listener{std::move(*net::listener::open(io.get_executor(), {asio::ip::address_v4::loopback()}, 0))},
+        door{*listener},
         machine{use, std::move(settings), observer, [this] { return ++random_; }},
-        server{*listener, use, machine, history, pool, [this](const error& what) { troubles.push_back(what); }},
+        server{door.get(), use, machine, history, pool, [this](const error& what) { troubles.push_back(what); }},
         tasks{io.get_executor(),
               [](std::string_view task, std::string_view what) { FAIL_CHECK(task << ": " << what); }},
         port_{listener->port()} {}
@@ -135,6 +137,7 @@ class chat_server_rig {
   chat::memory_use use;
   silent_server_observer observer;
   std::unique_ptr<net::listener> listener;
+  open_gate door;
   chat::chat_machine machine;
   chat::chat_server server;
   net::task_group tasks;

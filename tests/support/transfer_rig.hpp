@@ -12,6 +12,7 @@
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 #include "support/memory_store.hpp"
+#include "support/open_gate.hpp"
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/task_group.hpp"
@@ -64,7 +65,8 @@ class transfer_rig {
                         std::chrono::milliseconds idle_timeout = std::chrono::seconds{5})
       : context{store, pool, observer, idle_timeout},
         listener{std::move(*net::listener::open(io.get_executor(), {asio::ip::address_v4::loopback()}, 0))},
-        server{*listener, context, chosen},
+        door{*listener},
+        server{door.get(), context, chosen},
         tasks{io.get_executor(),
               [](std::string_view task, std::string_view what) { FAIL_CHECK(task << ": " << what); }} {}
 
@@ -97,6 +99,7 @@ class transfer_rig {
   recording_receive_observer observer;
   transfer::receive_context context;
   std::unique_ptr<net::listener> listener;
+  open_gate door;
   transfer::receive_server server;
   net::task_group tasks;
 

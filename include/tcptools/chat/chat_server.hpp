@@ -16,9 +16,9 @@
 #include "tcptools/chat/chat_machine.hpp"
 #include "tcptools/chat/chat_session.hpp"
 #include "tcptools/chat/history_store.hpp"
-#include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
+#include "tcptools/net/gate.hpp"
 #include "tcptools/net/key_ring.hpp"
 #include "tcptools/net/stream.hpp"
 #include "tcptools/net/task_group.hpp"
@@ -32,8 +32,8 @@ class chat_server {
   using on_trouble = std::function<void(const error&)>;
 
   // All outlive the server. `history` is null where messages are kept in memory only.
-  chat_server(net::listener& listener, memory_use& use, chat_machine& machine, history_store* history,
-              net::worker_pool& pool, on_trouble complain);
+  chat_server(net::gate& door, memory_use& use, chat_machine& machine, history_store* history, net::worker_pool& pool,
+              on_trouble complain);
 
   // Sessions that came in by a key last as long as these hold it. To be called before run(); not for servers without
   // keys.
@@ -73,7 +73,7 @@ class chat_server {
   // Once per turn of the event loop in which there were news.
   void turn();
 
-  net::listener& listener_;
+  net::gate& gate_;
   memory_use& use_;
   chat_machine& machine_;
   history_store* history_;

@@ -13,14 +13,14 @@
 #include "tcptools/base/unique_fd.hpp"
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
-#include "tcptools/net/stream.hpp"
+#include "tcptools/net/tcp_stream.hpp"
 
 namespace tcptools::net {
 
 // Outlives run().
 class listener {
  public:
-  using on_connection = std::function<void(std::shared_ptr<stream>)>;
+  using on_connection = std::function<void(std::shared_ptr<tcp_stream>)>;
   using on_trouble = std::function<void(const error&)>;
 
   // Listens on all of these addresses, IPv6 ones without their IPv4 form. Port 0: one that is free, the same for all.

@@ -4,9 +4,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "tcptools/base/result.hpp"
@@ -40,13 +39,15 @@ class gate {
     bool allow_plain = false;               // beside TLS, also connections that do not begin with it
   };
 
+  using on_connection = std::function<void(std::shared_ptr<stream>)>;
+
   // All outlive the gate.
   gate(listener& from, settings chosen, gate_observer& observer);
 
   // As listener::run(), but `accept` is given only who may come in. Each has ten seconds for its handshake; so many at
   // once have not finished theirs that a real peer always finds room, since the oldest of those of the address that has
   // most gives way.
-  awaitable<void> run(listener::on_connection accept, listener::on_trouble complain);
+  awaitable<void> run(on_connection accept, listener::on_trouble complain);
 
   // Lets nobody in any more.
   void close();

@@ -47,14 +47,20 @@ struct key_right {
   friend bool operator==(const key_right&, const key_right&) = default;
 };
 
+// 1 to 64 of A-Z a-z 0-9 . _ - @
+[[nodiscard]] bool is_key_name(std::string_view name) noexcept;
+
 struct key {
-  std::string name;  // 1 to 64 of A-Z a-z 0-9 . _ - @
+  std::string name;  // is_key_name()
   secret value;
   std::vector<cidr> from;  // it counts from there only; empty: from everywhere
   std::optional<std::chrono::sys_seconds> expires;
   std::vector<key_right> rights;  // for whoever serves, in the file's order
 
-  [[nodiscard]] bool is_expired(std::chrono::system_clock::time_point now) const { return expires && now >= *expires; }
+  // A clock's finer unit could not hold every date.
+  [[nodiscard]] bool is_expired(std::chrono::system_clock::time_point now) const {
+    return expires && std::chrono::floor<std::chrono::seconds>(now) >= *expires;
+  }
 
   friend bool operator==(const key&, const key&) = default;
 };

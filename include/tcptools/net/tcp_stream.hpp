@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "tcptools/net/deadline.hpp"
 #include "tcptools/net/stream.hpp"
@@ -26,6 +27,8 @@ class tcp_stream final : public stream {
   [[nodiscard]] awaitable<result<std::size_t>> read_some(std::span<std::byte> into) override;
   [[nodiscard]] awaitable<result<void>> write(std::span<const byte_view> pieces) override;
   [[nodiscard]] result<std::size_t> try_read(std::span<std::byte> into) override;
+  // As try_read(), but what is there stays there to be read: the rest is seen only once that is read.
+  [[nodiscard]] result<std::size_t> try_peek(std::span<std::byte> into);
   [[nodiscard]] result<std::size_t> try_write(std::span<const byte_view> pieces) override;
   [[nodiscard]] awaitable<result<void>> wait_readable() override { return wait_for(asio::socket_base::wait_read); }
   [[nodiscard]] awaitable<result<void>> wait_writable() override { return wait_for(asio::socket_base::wait_write); }
@@ -38,6 +41,8 @@ class tcp_stream final : public stream {
   void reset() override;
   [[nodiscard]] std::size_t unacknowledged() const override;
   [[nodiscard]] const peer_info& peer() const override { return peer_; }
+  // For a connection that a proxy passed on.
+  void set_peer(peer_info peer) { peer_ = std::move(peer); }
   [[nodiscard]] std::uint64_t bytes_read() const override { return bytes_read_; }
   [[nodiscard]] std::uint64_t bytes_written() const override { return bytes_written_; }
   [[nodiscard]] any_executor get_executor() override { return socket_.get_executor(); }
@@ -50,6 +55,7 @@ class tcp_stream final : public stream {
   // Open, and its deadline has not passed.
   [[nodiscard]] result<void> check_usable() const;
   [[nodiscard]] error lost(int error_number) const;
+  [[nodiscard]] result<std::size_t> receive(std::span<std::byte> into, int flags);
 
   mutable tcp_socket socket_;
   peer_info peer_;

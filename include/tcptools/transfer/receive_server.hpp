@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 
-#include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
+#include "tcptools/net/gate.hpp"
 #include "tcptools/net/stream.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/transfer/compat_receiver.hpp"
@@ -28,7 +28,7 @@ class receive_server {
   };
 
   // All outlive the server.
-  receive_server(net::listener& listener, receive_context& context, settings chosen);
+  receive_server(net::gate& door, receive_context& context, settings chosen);
 
   // Serves until drain() or force(), or with `once` until a session has ended; returns when the last session has.
   [[nodiscard]] net::awaitable<void> run();
@@ -37,6 +37,9 @@ class receive_server {
   void drain();
   // Ends every session at once.
   void force();
+
+  // To be called after keys have changed or expired: sessions of those that are gone end.
+  void recheck();
 
   // How the session that `once` waits for ended.
   [[nodiscard]] const result<void>& once_result() const noexcept { return once_result_; }
@@ -65,7 +68,7 @@ class receive_server {
   net::awaitable<void> stop_stragglers();
   net::awaitable<void> wait_for_return();
 
-  net::listener& listener_;
+  net::gate& gate_;
   receive_context& context_;
   settings settings_;
   net::task_group sessions_group_;

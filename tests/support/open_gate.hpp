@@ -1,0 +1,24 @@
+// A gate that lets everybody in.
+#pragma once
+
+#include "tcptools/net/gate.hpp"
+
+namespace tcptools::testing {
+
+class silent_gate_observer final : public net::gate_observer {
+ public:
+  void on_not_let_in(const net::peer_info& /*peer*/, const error& /*why*/) override {}
+};
+
+class open_gate {
+ public:
+  explicit open_gate(net::listener& from) : gate_{from, {}, observer_} {}
+
+  [[nodiscard]] net::gate& get() noexcept { return gate_; }
+
+ private:
+  silent_gate_observer observer_;
+  net::gate gate_;
+};
+
+}  // namespace tcptools::testing
