@@ -31,7 +31,6 @@ chat_server::chat_server(net::gate& door, memory_use& use, chat_machine& machine
       writers_{door.get_executor(), exception_handler()},
       helpers_{door.get_executor(), exception_handler()},
       context_{machine, writers_, scratch_, &chat_server::now, [this] { note_news(); }},
-      keys_changed_{door.get_executor()},
       time_changed_{door.get_executor()},
       history_changed_{door.get_executor()} {}
 
@@ -48,7 +47,6 @@ chat_machine::moment chat_server::now() {
 
 net::awaitable<void> chat_server::run() {
   helpers_.spawn("time", keep_time());
-  if (keys_) helpers_.spawn("keys", keep_keys());
   if (history_ != nullptr) helpers_.spawn("history", keep_history());
   co_await gate_.run(
       [this](std::shared_ptr<net::stream> stream) { sessions_.spawn("session", serve(std::move(stream))); }, complain_);
@@ -56,7 +54,6 @@ net::awaitable<void> chat_server::run() {
   co_await writers_.join();
   is_over_ = true;
   time_changed_.notify_all();
-  keys_changed_.notify_all();
   history_changed_.notify_all();
   co_await helpers_.join();
 }

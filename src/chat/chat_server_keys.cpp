@@ -1,10 +1,8 @@
 // What a chat server does about keys that change while it runs.
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "tcptools/chat/chat_server.hpp"
-#include "tcptools/chat/limits.hpp"
 
 namespace tcptools::chat {
 namespace {
@@ -22,24 +20,17 @@ std::shared_ptr<const member_rights> chat_server::rights_of(const net::stream& s
   return known.rights;
 }
 
-void chat_server::use_keys(std::shared_ptr<const net::key_ring> keys) {
-  keys_ = std::move(keys);
+bool chat_server::is_held(const net::peer_identity* who, std::chrono::system_clock::time_point wall) const {
+  return keys_ == nullptr || who == nullptr || who->by_key == nullptr || keys_->holds(*who->by_key, wall);
+}
+
+void chat_server::use_keys(const net::key_ring& keys) {
+  keys_ = &keys;
   machine_.reserve_nicks(nicks_of(keys_->all()), now());
 }
 
 void chat_server::recheck() {
   if (keys_ == nullptr) return;
-  check_sessions();
-  machine_.reserve_nicks(nicks_of(keys_->all()), now());
-  note_news();
-  keys_changed_.notify_all();
-}
-
-bool chat_server::is_held(const net::peer_identity* who, std::chrono::system_clock::time_point wall) const {
-  return keys_ == nullptr || who == nullptr || who->by_key == nullptr || keys_->holds(*who->by_key, wall);
-}
-
-void chat_server::check_sessions() {
   const wall_clock::time_point wall = wall_clock::now();
   for (const member* const one : machine_.all()) {
     member& who = *machine_.find_number(one->number);
@@ -56,22 +47,8 @@ void chat_server::check_sessions() {
     }
   }
   std::erase_if(rights_, [&](const auto& one) { return !keys_->holds(*one.second.key, wall); });
+  machine_.reserve_nicks(nicks_of(keys_->all()), now());
   note_news();
-}
-
-net::awaitable<void> chat_server::keep_keys() {
-  while (!is_over_) {
-    check_sessions();
-    // The wall clock may be set: it is looked at now and then.
-    auto until = chat_machine::clock::now() + limits::keys_interval;
-    const wall_clock::time_point wall = wall_clock::now();
-    for (const std::shared_ptr<const net::key>& one : keys_->all()) {
-      if (!one->expires || one->is_expired(wall)) continue;
-      const auto left = *one->expires - std::chrono::floor<std::chrono::seconds>(wall);
-      if (left < limits::keys_interval) until = std::min(until, chat_machine::clock::now() + left);
-    }
-    (void)co_await keys_changed_.wait_until(until);
-  }
 }
 
 }  // namespace tcptools::chat

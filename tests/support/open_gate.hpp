@@ -1,5 +1,7 @@
-// A gate that lets everybody in.
+// A gate that lets everybody in, unless it is told otherwise.
 #pragma once
+
+#include <utility>
 
 #include "tcptools/net/gate.hpp"
 
@@ -12,7 +14,8 @@ class silent_gate_observer final : public net::gate_observer {
 
 class open_gate {
  public:
-  explicit open_gate(net::listener& from) : gate_{from, {}, observer_} {}
+  explicit open_gate(net::listener& from, net::gate::settings chosen = {})
+      : gate_{from, std::move(chosen), observer_} {}
 
   [[nodiscard]] net::gate& get() noexcept { return gate_; }
 

@@ -35,10 +35,11 @@ class chat_server {
   chat_server(net::gate& door, memory_use& use, chat_machine& machine, history_store* history, net::worker_pool& pool,
               on_trouble complain);
 
-  // Sessions that came in by a key last as long as these hold it. To be called before run(); not for servers without
-  // keys.
-  void use_keys(std::shared_ptr<const net::key_ring> keys);
-  // To be called after the keys have changed.
+  // Sessions that came in by a key last as long as these hold it. They outlive the server. To be called before run(),
+  // if at all.
+  void use_keys(const net::key_ring& keys);
+  // To be called after keys have changed or expired: sessions of those that are gone, or entitle to something else now,
+  // end.
   void recheck();
 
   // Serves until drain() or force(); returns when the last session has ended.
@@ -63,11 +64,7 @@ class chat_server {
   [[nodiscard]] std::shared_ptr<const member_rights> rights_of(const net::stream& stream);
   // Or it has none, or nobody asks for one.
   [[nodiscard]] bool is_held(const net::peer_identity* who, std::chrono::system_clock::time_point wall) const;
-  // Ends those whose key is held no longer, or says something else than it did.
-  void check_sessions();
   net::awaitable<void> keep_time();
-  // Looks for keys that expire.
-  net::awaitable<void> keep_keys();
   net::awaitable<void> keep_history();
   net::awaitable<void> end_sessions();
   // Once per turn of the event loop in which there were news.
@@ -91,8 +88,7 @@ class chat_server {
     std::shared_ptr<const member_rights> rights;
   };
   std::map<std::string, known_rights, std::less<>> rights_;
-  std::shared_ptr<const net::key_ring> keys_;
-  net::event keys_changed_;
+  const net::key_ring* keys_ = nullptr;
   net::event time_changed_;
   net::event history_changed_;
   std::vector<member*> news_;

@@ -36,7 +36,6 @@ inline constexpr auto half_closed_wait = 1s;
 inline constexpr auto goodbye_wait = 5s;
 inline constexpr auto plain_end_wait = 60s;  // of a plain client that said all, while its server takes nothing
 inline constexpr auto drain_wait = 5s;
-inline constexpr auto keys_interval = 60s;  // between looks for keys that have expired
 
 // What a session may have under way.
 inline constexpr std::size_t unread_answers = 256U << 10U;  // bytes; beyond it the session is not read from
