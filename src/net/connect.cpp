@@ -7,6 +7,7 @@
 #include "tcptools/base/text.hpp"
 #include "tcptools/net/deadline.hpp"
 #include "tcptools/net/endpoint.hpp"
+#include "tcptools/net/tls_stream.hpp"
 
 namespace tcptools::net {
 namespace {
@@ -14,6 +15,11 @@ namespace {
 using addresses = std::vector<asio::ip::address>;
 
 constexpr std::size_t most_addresses = 16;
+
+// Somebody is there, and said no.
+bool is_final(errc code) noexcept {
+  return code == errc::refused || code == errc::version_unsupported || code == errc::protocol_violation;
+}
 
 }  // namespace
 
@@ -24,6 +30,7 @@ void connector::stop_waiting() {
   std::error_code ignored;
   lookup_.cancel();
   socket_.cancel(ignored);
+  if (in_handshake_) in_handshake_->close();
 }
 
 void connector::cancel() {
@@ -38,6 +45,15 @@ awaitable<result<addresses>> connector::look_up(const std::string& host) {
   result<addresses> found = co_await lookup_.run(host);
   if (found && found->size() > most_addresses) found->resize(most_addresses);
   co_return found;
+}
+
+awaitable<result<std::shared_ptr<stream>>> connector::secure(std::string host) {
+  auto made = std::make_shared<tcp_stream>(std::move(socket_));
+  if (!tls_) co_return std::shared_ptr<stream>{std::move(made)};
+  in_handshake_ = made;
+  result<std::shared_ptr<stream>> secured = co_await connect_tls(std::move(made), tls_, std::move(host));
+  in_handshake_.reset();
+  co_return secured;
 }
 
 awaitable<result<std::shared_ptr<stream>>> connector::connect(std::string host, std::uint16_t port,
@@ -63,12 +79,16 @@ awaitable<result<std::shared_ptr<stream>>> connector::connect(std::string host, 
     socket_ = tcp_socket{executor_};
     limit.set(deadline::clock::now() + timeout);
     const auto [failure] = co_await socket_.async_connect({address, port}, use_tuple);
+    result<std::shared_ptr<stream>> made = error{errc::connect_failed, failure.message()};
+    if (!failure) made = co_await secure(host);
     const bool is_late = limit.expired();
     const bool is_aborted = failure == asio::error::operation_aborted && !is_late;
-    if (cancelled_ || is_aborted) co_return failed(errc::cancelled, "cancelled");
-    if (!failure) co_return std::make_shared<tcp_stream>(std::move(socket_));
+    const bool is_given_up = !made && made.error().code() == errc::cancelled;
+    if (cancelled_ || is_aborted || is_given_up) co_return failed(errc::cancelled, "cancelled");
+    if (made) co_return made;
+    if (!is_late && is_final(made.error().code())) co_return failed(made.error().code(), made.error().text());
     all_silent = all_silent && is_late;
-    const std::string why = is_late ? "no answer" : failure.message();
+    const std::string why = !is_late ? made.error().text() : !failure ? "no answer to the TLS handshake" : "no answer";
     const bool is_only_one = found->size() == 1;
     tried += is_only_one ? why : (tried.empty() ? "" : "; ") + to_text(address) + ": " + why;
   }

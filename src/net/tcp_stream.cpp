@@ -10,12 +10,10 @@
 #include <array>
 #include <asio/cancellation_type.hpp>
 #include <asio/error.hpp>
-#include <asio/post.hpp>
 #include <asio/this_coro.hpp>
 #include <cerrno>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "tcptools/net/endpoint.hpp"
 
@@ -23,7 +21,6 @@ namespace tcptools::net {
 namespace {
 
 constexpr std::size_t pieces_per_call = 64;
-constexpr unsigned calls_per_turn = 16;
 
 // What the kernel holds before it is sent is lost with the connection, and late where something urgent follows it.
 constexpr int most_unsent = 512 << 10;
@@ -82,7 +79,6 @@ error tcp_stream::lost(int error_number) const {
 // Also returns when the wait was interrupted by a deadline that has been moved meanwhile: the caller tries, and waits
 // again.
 awaitable<result<void>> tcp_stream::wait_for(asio::socket_base::wait_type what) {
-  calls_in_a_row_ = 0;
   const auto [failure] = co_await socket_.async_wait(what, use_tuple);
   if (const result<void> usable = check_usable(); !usable) co_return usable;
   const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
@@ -91,12 +87,6 @@ awaitable<result<void>> tcp_stream::wait_for(asio::socket_base::wait_type what) 
   }
   if (failure && failure != asio::error::operation_aborted) co_return lost(failure.value());
   co_return result<void>{};
-}
-
-bool tcp_stream::is_turn_due() noexcept {
-  if (++calls_in_a_row_ < calls_per_turn) return false;
-  calls_in_a_row_ = 0;
-  return true;
 }
 
 result<std::size_t> tcp_stream::receive(std::span<std::byte> into, int flags) {
@@ -137,39 +127,6 @@ result<std::size_t> tcp_stream::try_write(std::span<const byte_view> pieces) {
     if (would_block(errno)) return std::size_t{0};
     if (errno != EINTR) return lost(errno);
   }
-}
-
-awaitable<result<std::size_t>> tcp_stream::read_some(std::span<std::byte> into) {
-  if (is_turn_due()) co_await asio::post(asio::use_awaitable_t<any_executor>{});
-  for (;;) {
-    const result<std::size_t> got = try_read(into);
-    if (!got || *got > 0) co_return got;
-    const result<void> ready = co_await wait_readable();
-    if (!ready) co_return ready.error();
-  }
-}
-
-awaitable<result<void>> tcp_stream::write(std::span<const byte_view> pieces) {
-  std::vector<byte_view> left{pieces.begin(), pieces.end()};
-  std::erase_if(left, [](byte_view piece) { return piece.empty(); });
-  std::span<byte_view> unwritten{left};
-  while (!unwritten.empty()) {
-    if (is_turn_due()) co_await asio::post(asio::use_awaitable_t<any_executor>{});
-    const result<std::size_t> sent = try_write(unwritten);
-    if (!sent) co_return sent.error();
-    if (*sent == 0) {
-      const result<void> ready = co_await wait_writable();
-      if (!ready) co_return ready.error();
-      continue;
-    }
-    std::size_t written = *sent;
-    while (!unwritten.empty() && written >= unwritten[0].size()) {
-      written -= unwritten[0].size();
-      unwritten = unwritten.subspan(1);
-    }
-    if (written > 0) unwritten[0] = unwritten[0].subspan(written);
-  }
-  co_return result<void>{};
 }
 
 awaitable<result<void>> tcp_stream::shutdown_send() {

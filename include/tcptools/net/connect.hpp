@@ -23,8 +23,8 @@ class connector {
  public:
   explicit connector(const any_executor& executor, lookup_function ask = ask_system);
 
-  // From now on connections are secured with this, which is part of the time an address has. Fails also as
-  // connect_tls() does.
+  // From now on connections are secured with this, which is part of the time an address has. connect() then fails also
+  // as connect_tls() does: whoever is refused at one address does not try the others.
   void secure_with(std::shared_ptr<const tls_client> context) { tls_ = std::move(context); }
 
   // Looking the name up and each address have `timeout`. Fails with errc::connect_failed and one line that says what
@@ -37,11 +37,14 @@ class connector {
 
  private:
   [[nodiscard]] awaitable<result<std::vector<asio::ip::address>>> look_up(const std::string& host);
+  // The connection that was made, with TLS if that is wanted.
+  [[nodiscard]] awaitable<result<std::shared_ptr<stream>>> secure(std::string host);
   void stop_waiting();
 
   any_executor executor_;
   lookup lookup_;
   tcp_socket socket_;
+  std::shared_ptr<tcp_stream> in_handshake_;
   std::shared_ptr<const tls_client> tls_;  // null: in the clear
   bool cancelled_ = false;
 };

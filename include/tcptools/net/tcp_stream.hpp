@@ -9,23 +9,19 @@
 #include <utility>
 
 #include "tcptools/net/deadline.hpp"
-#include "tcptools/net/stream.hpp"
+#include "tcptools/net/patient_stream.hpp"
 
 namespace tcptools::net {
 
 using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, any_executor>;
 
-// What is there is taken, and what fits is given, with one system call and without a turn of the event loop; only then
-// does an operation wait. One that never has to wait lets others have a turn now and then.
-class tcp_stream final : public stream {
+// Each attempt to read or write is one system call.
+class tcp_stream final : public patient_stream {
  public:
   // A connected socket. Small writes go out at once (TCP_NODELAY), and a peer that vanished is found out
   // (SO_KEEPALIVE).
   explicit tcp_stream(tcp_socket socket);
 
-  using stream::write;
-  [[nodiscard]] awaitable<result<std::size_t>> read_some(std::span<std::byte> into) override;
-  [[nodiscard]] awaitable<result<void>> write(std::span<const byte_view> pieces) override;
   [[nodiscard]] result<std::size_t> try_read(std::span<std::byte> into) override;
   // As try_read(), but what is there stays there to be read: the rest is seen only once that is read.
   [[nodiscard]] result<std::size_t> try_peek(std::span<std::byte> into);
@@ -34,6 +30,9 @@ class tcp_stream final : public stream {
   [[nodiscard]] awaitable<result<void>> wait_writable() override { return wait_for(asio::socket_base::wait_write); }
   [[nodiscard]] awaitable<result<void>> shutdown_send() override;
   void close() override;
+
+  // Open, and its deadline has not passed. Errors as read_some().
+  [[nodiscard]] result<void> check_usable() const;
 
   void set_deadline(clock::time_point when) override;
   void clear_deadline() override;
@@ -50,10 +49,6 @@ class tcp_stream final : public stream {
  private:
   // Waits until the socket can be read or written, or has failed.
   [[nodiscard]] awaitable<result<void>> wait_for(asio::socket_base::wait_type what);
-  // A turn for others, due after some operations that found no reason to wait.
-  [[nodiscard]] bool is_turn_due() noexcept;
-  // Open, and its deadline has not passed.
-  [[nodiscard]] result<void> check_usable() const;
   [[nodiscard]] error lost(int error_number) const;
   [[nodiscard]] result<std::size_t> receive(std::span<std::byte> into, int flags);
 
@@ -62,7 +57,6 @@ class tcp_stream final : public stream {
   std::optional<deadline> deadline_;  // once one was set: many streams have none
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
-  unsigned calls_in_a_row_ = 0;
 };
 
 }  // namespace tcptools::net

@@ -2,6 +2,7 @@
 // external pre-shared keys with (EC)DHE, or with certificates.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -18,7 +19,12 @@ namespace tcptools::net {
 struct certificate_files {
   std::string chain;
   std::string private_key;
+
+  friend bool operator==(const certificate_files&, const certificate_files&) = default;
 };
+
+// AES-GCM allows 2^24.5 full records under one key (RFC 8446, 5.5).
+inline constexpr std::uint64_t most_records_per_key = 1U << 23U;
 
 class tls_server {
  public:
@@ -27,6 +33,7 @@ class tls_server {
     certificate_files certificate;         // empty: none is shown
     std::string client_ca;                 // clients must show a certificate of these; empty: they are not asked
     bool tls12 = false;                    // for certificates, TLS 1.2 is taken as well
+    std::uint64_t records_per_key = most_records_per_key;  // after so many of ours comes a new one, with TLS 1.3
   };
 
   // Fails with errc::usage: files that cannot be read or used, neither keys nor a certificate, or both without a
@@ -54,6 +61,7 @@ class tls_client {
     std::string ca;                     // PEM file of whom to trust; empty: whom the system trusts
     certificate_files certificate;      // shown to a server that asks; empty: none
     bool tls12 = false;
+    std::uint64_t records_per_key = most_records_per_key;
   };
 
   // Fails with errc::usage.
