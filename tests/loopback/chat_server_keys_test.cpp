@@ -9,7 +9,7 @@
 
 #include "support/catch.hpp"
 #include "support/chat_server_rig.hpp"
-#include "support/keys.hpp"
+#include "support/tls.hpp"
 #include "tcptools/chat/chat_client.hpp"
 #include "tcptools/chat/chat_server.hpp"
 #include "tcptools/chat/plain_client.hpp"
@@ -27,6 +27,12 @@ chat::server_settings unbounded() {
   chat::server_settings settings;
   settings.flood.off = true;
   return settings;
+}
+
+net::key key_with_rights(std::string name, std::vector<net::key_right> rights) {
+  net::key made = make_key(std::move(name), 7);
+  made.rights = std::move(rights);
+  return made;
 }
 
 std::string said_line(const std::string& text) { return json{{"type", "send"}, {"text", text}}.dump() + "\n"; }
@@ -59,7 +65,7 @@ chat::client_settings client_of(const chat_server_rig& rig, const net::key& by) 
   chat::client_settings settings;
   settings.host = "127.0.0.1";
   settings.port = rig.listener->port();
-  settings.tls = client_with(by);
+  settings.tls = make_key_client(by);
   settings.session.room = "lobby";
   return settings;
 }
@@ -69,7 +75,7 @@ chat::client_settings client_of(const chat_server_rig& rig, const net::key& by) 
 TEST_CASE("a hundred receivers over TLS get every message, in order", "[loopback]") {
   constexpr int receivers = 100;
   constexpr std::uint64_t messages = 500;
-  chat_server_rig rig{unbounded(), nullptr, {fresh_key("alice")}};
+  chat_server_rig rig{unbounded(), nullptr, {make_key("alice", 1)}};
   int done = 0;
   auto receive = [&](chat_socket from) -> net::awaitable<void> {
     for (std::uint64_t id = 1; id <= messages; ++id) {
@@ -98,12 +104,12 @@ TEST_CASE("a hundred receivers over TLS get every message, in order", "[loopback
 }
 
 TEST_CASE("a session ends as soon as its key is no longer held, and others go on", "[loopback]") {
-  const net::key alice = fresh_key("alice");
-  const net::key bob = fresh_key("bob");
+  const net::key alice = make_key("alice", 1);
+  const net::key bob = make_key("bob", 2);
   net::key changed = bob;
   changed.rights = {{"rooms", "ops"}};
   net::key renewed = bob;
-  renewed.value = net::secret::random();
+  renewed.value = make_key("", 9).value;
   struct change {
     std::vector<net::key> keys;
     std::string code;
@@ -140,8 +146,8 @@ TEST_CASE("a session ends as soon as its key is no longer held, and others go on
 }
 
 TEST_CASE("a nickname that becomes another key's ends who has it", "[loopback]") {
-  const net::key alice = fresh_key("alice", {{"nick", "alice"}});
-  const net::key bob = fresh_key("bob");
+  const net::key alice = key_with_rights("alice", {{"nick", "alice"}});
+  const net::key bob = make_key("bob", 2);
   chat_server_rig rig{unbounded(), nullptr, {bob}};
   auto body = [&]() -> net::awaitable<void> {
     chat_socket impostor = co_await rig.reach_by(bob);
@@ -162,8 +168,8 @@ TEST_CASE("a nickname that becomes another key's ends who has it", "[loopback]")
 
 TEST_CASE("a client with a key resumes where it was cut, and ends for good once its key is gone", "[loopback]") {
   constexpr int cuts = 20;
-  const net::key alice = fresh_key("alice");
-  const net::key bob = fresh_key("bob");
+  const net::key alice = make_key("alice", 1);
+  const net::key bob = make_key("bob", 2);
   chat_server_rig rig{unbounded(), nullptr, {alice, bob}};
   heard_by_client heard{rig.io.get_executor()};
   chat::chat_client client{rig.io.get_executor(), client_of(rig, bob), heard};
@@ -203,9 +209,9 @@ TEST_CASE("a client with a key resumes where it was cut, and ends for good once 
 }
 
 TEST_CASE("a client whose key the server does not take gives up at once", "[loopback]") {
-  chat_server_rig rig{unbounded(), nullptr, {fresh_key("alice")}};
+  chat_server_rig rig{unbounded(), nullptr, {make_key("alice", 1)}};
   heard_by_client heard{rig.io.get_executor()};
-  chat::client_settings settings = client_of(rig, fresh_key("alice"));
+  chat::client_settings settings = client_of(rig, make_key("alice", 2));
   settings.retry_for = 20s;
   chat::chat_client client{rig.io.get_executor(), settings, heard};
   const auto began = std::chrono::steady_clock::now();
@@ -221,8 +227,8 @@ TEST_CASE("a client whose key the server does not take gives up at once", "[loop
 }
 
 TEST_CASE("a plain client talks over TLS, and ends when all was taken", "[loopback]") {
-  const net::key alice = fresh_key("alice", {{"nick", "alice"}});
-  chat_server_rig rig{unbounded(), nullptr, {fresh_key("bob"), alice}};
+  const net::key alice = key_with_rights("alice", {{"nick", "alice"}});
+  chat_server_rig rig{unbounded(), nullptr, {make_key("bob", 2), alice}};
   auto body = [&]() -> net::awaitable<void> {
     chat_socket reader = co_await rig.reach();
     (void)co_await reader.say(R"({"tcpchat":1,"room":"lobby"})"
@@ -230,7 +236,7 @@ TEST_CASE("a plain client talks over TLS, and ends when all was taken", "[loopba
     (void)co_await reader.next("joined");
     std::vector<std::string> shown;
     chat::plain_client plain{rig.io.get_executor(), [&](const std::string& text) { shown.push_back(text); }};
-    plain.secure_with(client_with(alice));
+    plain.secure_with(make_key_client(alice));
     const result<void> connected = co_await plain.connect("127.0.0.1", rig.listener->port(), 5s);
     REQUIRE(connected);
     for (int i = 0; i < 3; ++i) {

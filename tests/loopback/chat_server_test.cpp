@@ -12,7 +12,7 @@
 
 #include "support/catch.hpp"
 #include "support/chat_server_rig.hpp"
-#include "support/keys.hpp"
+#include "support/tls.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/sleep.hpp"
 
@@ -32,7 +32,7 @@ chat::server_settings without_flood_control() {
 std::string send_line(const std::string& text) { return json{{"type", "send"}, {"text", text}}.dump() + "\n"; }
 
 std::vector<net::key> keys_if(bool wanted) {
-  return wanted ? std::vector{fresh_key("alice")} : std::vector<net::key>{};
+  return wanted ? std::vector{make_key("alice", 1)} : std::vector<net::key>{};
 }
 
 // Takes its time, as disks do.

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "support/catch.hpp"
-#include "support/keys.hpp"
 #include "support/open_gate.hpp"
+#include "support/tls.hpp"
 #include "tcptools/chat/chat_server.hpp"
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/key_ring.hpp"
@@ -133,7 +133,7 @@ class chat_server_rig {
     co_return co_await reach_by(keys.front(), receive_buffer);
   }
   net::awaitable<chat_socket> reach_by(net::key one, int receive_buffer = 0) {
-    auto secured = co_await net::connect_tls(connect_tcp(receive_buffer), client_with(std::move(one)), "127.0.0.1");
+    auto secured = co_await net::connect_tls(connect_tcp(receive_buffer), make_key_client(one), "127.0.0.1");
     REQUIRE(secured);
     co_return chat_socket{*secured};
   }
