@@ -7,6 +7,7 @@
 
 #include "cli/event_log.hpp"
 #include "cli/listening.hpp"
+#include "cli/server_security.hpp"
 #include "tcptools/transfer/disk_store.hpp"
 #include "tcptools/transfer/receive_server.hpp"
 
@@ -14,6 +15,7 @@ namespace tcptools::cli {
 
 struct serve_options {
   listen_options listen;
+  server_security_options security;
   std::string directory;
   transfer::store_options store;
   transfer::receive_server::settings server;

@@ -9,10 +9,14 @@
 #include <utility>
 
 #include "cli/exit_code.hpp"
+#include "cli/key_watch.hpp"
 #include "cli/listening.hpp"
 #include "cli/port_file.hpp"
+#include "cli/security_report.hpp"
 #include "cli/serve_report.hpp"
+#include "cli/server_security.hpp"
 #include "cli/status_line.hpp"
+#include "cli/usage.hpp"
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/gate.hpp"
 #include "tcptools/net/shutdown.hpp"
@@ -39,9 +43,17 @@ int run_serve(const serve_options& options) {
   (void)std::signal(SIGXFSZ, SIG_IGN);
   // Whoever reads what we say may leave.
   (void)std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
+  const std::size_t descriptors = raise_descriptor_limit();
   const auto bind = bind_addresses(options.listen.bind);
   if (!bind) return failed(bind.error());
+  server_security_options chosen = options.security;
+  if (const result<void> good = choose_server_security(chosen, *bind); !good) {
+    return complain_about_usage("tcpsend serve", good.error().text());
+  }
+  const auto security = server_security::open(chosen, [](const net::key_right& one) -> result<void> {
+    return error{errc::usage, "there is no right '" + one.name + "'"};
+  });
+  if (!security) return failed(security.error());
   const auto store = transfer::disk_store::open(options.directory, options.store);
   if (!store) return failed(store.error());
 
@@ -57,7 +69,8 @@ int run_serve(const serve_options& options) {
   serve_report report{options, io.get_executor(), tasks};
   complaints = &report;
   transfer::receive_context context{**store, pool, report, options.idle_timeout};
-  net::gate door{**listener, {}, report};
+  security_report doorkeeper{report.log(), options.json};
+  net::gate door{**listener, (*security)->gate_settings(descriptors), doorkeeper};
   transfer::receive_server server{door, context, options.server};
   net::shutdown_signals signals{io.get_executor(),
                                 [&](int signal) {
@@ -68,13 +81,25 @@ int run_serve(const serve_options& options) {
                                   report.drop_hooks();
                                   server.force();
                                 }};
+  key_watch watch{io.get_executor(),
+                  **security,
+                  door,
+                  pool,
+                  doorkeeper,
+                  {[&] { server.recheck(); },
+                   [&] {
+                     report.on_stopping(SIGHUP);
+                     server.drain();
+                   }}};
   auto serve = [&]() -> net::awaitable<void> {
     co_await server.run();
     while (tasks.size() > 1) co_await tasks.changed();
     signals.stop();
+    watch.stop();
   };
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
+  doorkeeper.on_start(**security);
   report.on_listening((*listener)->text(), (*listener)->port());
   tasks.spawn("serve", serve());
   io.run();

@@ -11,6 +11,7 @@ sender::sender(net::any_executor executor, send_context& context)
       policy_{{context.settings.retry_for, context.settings.resume_for}},
       random_{std::random_device{}()},
       stopping_{executor_} {
+  connector_.secure_with(context.settings.tls);
   // Unique, not secret: two runs must not take each other's place.
   std::random_device device;
   for (std::byte& one : session_) one = static_cast<std::byte>(device());

@@ -67,6 +67,7 @@ class plain_client {
   line_splitter in_;
   net::stream::clock::time_point moved_at_;  // when the server took or said something; once has_finished_
   std::size_t left_ = 0;                     // of what it had not taken then
+  bool has_heard_ = false;                   // anything of the server
   bool has_finished_ = false;
   bool is_stopped_ = false;
 };

@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tcptools/net/tls_context.hpp"
 #include "tcptools/net/worker_pool.hpp"
 #include "tcptools/transfer/send_machine.hpp"
 #include "tcptools/transfer/source.hpp"
@@ -17,6 +19,7 @@ namespace tcptools::transfer {
 struct send_settings {
   std::string host;
   std::uint16_t port = 0;
+  std::shared_ptr<const net::tls_client> tls;         // null: in the clear
   std::chrono::milliseconds connect_timeout{10'000};  // per address
   std::chrono::milliseconds idle_timeout{30'000};
   std::chrono::milliseconds retry_for{0};        // how long the first connection is tried for
