@@ -23,11 +23,6 @@ std::string hex(std::uint64_t value) {
   return std::string(digits.size() - length, '0').append(digits.data(), length);
 }
 
-bool is_same_owner(const member& one, const member& other) {
-  if (one.rights == nullptr || other.rights == nullptr) return one.rights == other.rights;
-  return one.rights->is_key == other.rights->is_key && one.rights->owner == other.rights->owner;
-}
-
 // A message's key as it is kept: nobody's are known by what follows the separator, or by not having one.
 std::string owned_key(const member& who, const std::string& key) {
   constexpr char separator = '\x1f';
@@ -78,7 +73,7 @@ std::optional<complaint> chat_machine::claim_nick(member& who, const std::string
   if (auto why_not = why_not_nick(who, nick)) return why_not;
   if (const auto taken = nicks_.find(fold(nick)); taken != nicks_.end() && taken->second != &who) {
     const bool is_same_client =
-        ticket != member::ticket_type{} && taken->second->ticket == ticket && is_same_owner(who, *taken->second);
+        ticket != member::ticket_type{} && taken->second->ticket == ticket && who.has_same_owner(*taken->second);
     if (!is_same_client) return complaint{code::nick_in_use, "the nickname " + nick + " is in use", {}};
     end_at_once(*taken->second, code::replaced, "another connection took this session's place", now);
   }
@@ -121,11 +116,9 @@ void chat_machine::handle(member& who, const requests::send& asked, const std::s
   if (text.size() > limits::text && !is_plain) return complain(who, code::too_long, "the text is too long", tag);
   if (text.size() > limits::text) text.resize(cut_to(text, limits::text).size());
   if (text.empty()) return is_plain ? void() : complain(who, code::bad_request, "there is no text", tag);
-  if (who.is_guest() && who.has_own_nicks()) {
-    if (const auto why_not = claim_own_nick(who, now)) return complain(who, why_not->what, why_not->text, tag);
-    tell_nick(who, {}, {}, now);
-  }
-  if (!asked.to.empty()) return handle_direct(who, asked, std::move(text), tag, now);
+  std::string from;
+  if (const auto why_not = choose_speaker(who, from, now)) return complain(who, why_not->what, why_not->text, tag);
+  if (!asked.to.empty()) return handle_direct(who, asked, from, std::move(text), tag, now);
 
   std::string name = who.where == nullptr ? "" : who.where->log.room();
   if (!asked.room.empty()) {
@@ -142,11 +135,11 @@ void chat_machine::handle(member& who, const requests::send& asked, const std::s
   }
   room* const into = find_or_make_room(name);
   if (into == nullptr) return complain(who, code::busy, "there are too many rooms", tag);
-  post(*into, {name, 0, now.wall, std::string{who.name()}, std::move(text), owned_key(who, asked.key)}, tag, &who, now);
+  post(*into, {name, 0, now.wall, from, std::move(text), owned_key(who, asked.key)}, tag, &who, now);
 }
 
-void chat_machine::handle_direct(member& who, const requests::send& asked, std::string text, const std::string& tag,
-                                 moment now) {
+void chat_machine::handle_direct(member& who, const requests::send& asked, const std::string& from, std::string text,
+                                 const std::string& tag, moment now) {
   if (settings_.has_operator && fold(asked.to) == operator_name) {
     observer_.on_direct(who, text);
     return say(who, events::ack{}, tag);
@@ -154,7 +147,7 @@ void chat_machine::handle_direct(member& who, const requests::send& asked, std::
   member* const to = find(asked.to);
   const bool is_there = to != nullptr && to->speaks != language::undecided && may_see(who, *to);
   if (!is_there) return complain(who, code::no_such_nick, "there is no " + safe_text(asked.to), tag);
-  say(*to, events::direct{now.wall, std::string{who.name()}, std::string{to->name()}, std::move(text)});
+  say(*to, events::direct{now.wall, from, std::string{to->name()}, std::move(text)});
   say(who, events::ack{}, tag);
 }
 

@@ -46,6 +46,21 @@ std::optional<complaint> chat_machine::claim_own_nick(member& who, moment now) {
   return complaint{code::nick_in_use, "every nickname of this key is in use", {}};
 }
 
+std::optional<complaint> chat_machine::choose_speaker(member& who, std::string& name, moment now) {
+  const bool must_be_named = who.is_guest() && who.has_own_nicks();
+  std::optional<complaint> why_not = claim_own_nick(who, now);
+  if (must_be_named && !why_not) tell_nick(who, {}, {}, now);
+  name = who.name();
+  if (!why_not) return std::nullopt;
+  for (const std::string& nick : who.rights->nicks) {
+    const auto taken = nicks_.find(fold(nick));
+    if (taken == nicks_.end() || !taken->second->has_same_owner(who)) continue;
+    name = nick;
+    return std::nullopt;
+  }
+  return why_not;
+}
+
 std::optional<complaint> chat_machine::why_not_room(const member& who, std::string_view name) {
   if (who.allows_room(name)) return std::nullopt;
   return complaint{code::refused, "this key may be in " + list_of(who.rights->rooms), {}};

@@ -155,6 +155,11 @@ class RightsTest(KeyCase):
             if entry["event"] in ("connected", "named", "left"):
                 self.assertEqual(entry["key"], "alice", entry)
 
+    def test_a_key_listens_and_sends_at_a_time_under_its_nickname(self):
+        listener = self.start_listening("alice")
+        self.assertExit(self.chat("alice", "send", "one"), 0)
+        self.assertEqual(listener.stdout.readline().split("\t")[1:], ["alice", "one\n"])
+
     def test_openssl_speaks_lines(self):
         client = self.openssl("boss")
         client.say("hello from openssl\n/who\n")
@@ -200,7 +205,8 @@ class ReloadTest(KeyCase):
         self.assertLess(time.monotonic() - began, 10)
         self.assertExit(self.chat("bob", "send", "hi"), REFUSED)
         with self.subTest("the other one"):
-            self.assertExit(self.chat("alice", "send", "hi"), REFUSED, "in use")
+            self.assertExit(self.chat("alice", "send", "mine"), 0)
+            self.assertHears(alice, "mine")
             self.reload({"alice": "nick=alice", "bob": ""})
             until(lambda: self.chat("bob", "send", "hi").returncode == 0, what="the key being there again")
             self.assertHears(alice, "hi")

@@ -206,7 +206,8 @@ class chat_machine {
   void handle(member& who, const requests::pong& asked, const std::string& tag, moment now);
   void handle(member& who, const requests::quit& asked, const std::string& tag, moment now);
   void handle(member& who, const requests::help& asked, const std::string& tag, moment now);
-  void handle_direct(member& who, const requests::send& asked, std::string text, const std::string& tag, moment now);
+  void handle_direct(member& who, const requests::send& asked, const std::string& from, std::string text,
+                     const std::string& tag, moment now);
   void say(member& who, const event& what, std::string_view tag = {});
   void complain(member& who, code what, std::string_view text, std::string_view tag);
   [[nodiscard]] std::string random_epoch();
@@ -220,6 +221,8 @@ class chat_machine {
   [[nodiscard]] std::optional<complaint> why_not_nick(const member& who, std::string_view nick) const;
   // The first free one of those it may have, if it has none and may not speak without.
   [[nodiscard]] std::optional<complaint> claim_own_nick(member& who, moment now);
+  // Whose words its words are; why it may not speak, if it may not.
+  [[nodiscard]] std::optional<complaint> choose_speaker(member& who, std::string& name, moment now);
   [[nodiscard]] static std::optional<complaint> why_not_room(const member& who, std::string_view name);
   [[nodiscard]] bool may_speak_language(member& who, language one, moment now);
   [[nodiscard]] static bool may_see(const member& who, const member& other);

@@ -54,8 +54,13 @@ class member {
   [[nodiscard]] bool allows_room(std::string_view room_name) const {
     return rights == nullptr || rights->allows_room(room_name);
   }
-  // It is called by one of these names or, as long as it has none, does not speak.
+  // It speaks as one of these, and as nobody else.
   [[nodiscard]] bool has_own_nicks() const noexcept { return rights && !rights->nicks.empty(); }
+  // Both have the same key or certificate, or neither has any.
+  [[nodiscard]] bool has_same_owner(const member& other) const {
+    if (rights == nullptr || other.rights == nullptr) return rights == other.rights;
+    return rights->is_key == other.rights->is_key && rights->owner == other.rights->owner;
+  }
   // `out` has its last lines; nothing it says counts any more.
   [[nodiscard]] bool is_closing() const noexcept { return closing_since.has_value(); }
   // Bytes that wait for it to read.

@@ -103,12 +103,14 @@ TEST_CASE("who asks for no nickname is called by the first that is free") {
   CHECK(greeted(rig, alice, as_guest) == "welcome alice");
   CHECK(greeted(rig, alice, as_guest) == "welcome al");
 
-  // The third is a guest who may listen and ask, but nobody hears it.
+  // The third is a guest whom nobody hears as one.
   scripted_member& third = rig.connect_as(alice);
   CHECK(greeted(rig, third, in_room("lobby")) == "welcome " + std::string{third.peer});
   CHECK(answered(rig, third, {{"type", "who"}}) == "end");
-  CHECK(answered(rig, third, send_to("lobby")) == "nick_in_use: every nickname of this key is in use");
-  CHECK(answered(rig, third, tell("al")) == "nick_in_use: every nickname of this key is in use");
+  rig.say(third, send_to("lobby"));
+  CHECK(rig.heard(third).at(1)["from"] == "alice");
+  CHECK(answered(rig, third, tell("al")) == "ack");
+  CHECK(rig.one(*rig.members[1])["from"] == "alice");
 
   // Until one becomes free.
   rig.machine.close(*rig.members[0], "", rig.now);
@@ -118,6 +120,16 @@ TEST_CASE("who asks for no nickname is called by the first that is free") {
   CHECK(lines[0] == json{{"type", "nick"}, {"nick", "alice"}});
   CHECK(lines[1]["type"] == "ack");
   CHECK(lines[2]["from"] == "alice");
+}
+
+TEST_CASE("nobody speaks in the name of another key's session, though both keys have that name") {
+  chat_rig rig{reserving({"duty"})};
+  CHECK(greeted(rig, key_for_nicks({"duty"}, "one"), as_guest) == "welcome duty");
+  scripted_member& other = rig.greet_as(key_for_nicks({"Duty"}, "two"), in_room("lobby"));
+  CHECK(answered(rig, other, send_to("lobby")) == "nick_in_use: every nickname of this key is in use");
+  CHECK(answered(rig, other, tell("duty")) == "nick_in_use: every nickname of this key is in use");
+  scripted_member& same = rig.greet_as(key_for_nicks({"duty"}, "one"), in_room("lobby"));
+  CHECK(answered(rig, same, send_to("lobby")) == "message");
 }
 
 TEST_CASE("a plain session of a key is called by its nickname from the start, and announced") {
