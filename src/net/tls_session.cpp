@@ -9,7 +9,7 @@
 #include <new>
 #include <utility>
 
-#include "record_cutter.hpp"
+#include "tcptools/net/record_cutter.hpp"
 
 namespace tcptools::net {
 namespace {

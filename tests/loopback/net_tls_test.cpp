@@ -1,6 +1,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,19 +9,50 @@
 #include "support/catch.hpp"
 #include "support/loop.hpp"
 #include "support/loopback.hpp"
+#include "support/openssl_end.hpp"
 #include "support/tls.hpp"
+#include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/connect.hpp"
+#include "tcptools/net/sleep.hpp"
+#include "tcptools/net/task_group.hpp"
 #include "tcptools/net/tls_stream.hpp"
 
 using namespace std::chrono_literals;
 using namespace tcptools;
 using namespace tcptools::net;
 using namespace tcptools::testing;
+using tcptools::testing::connected_streams;
 using tcptools::testing::connected_tls;
 using tcptools::testing::make_key;
 using tcptools::testing::make_key_client;
 using tcptools::testing::make_key_server;
+using tcptools::testing::openssl_end;
 using tcptools::testing::run_test_loop;
 using tcptools::testing::shake_hands;
+
+namespace {
+
+// A server that was handed these bytes and then nothing more.
+awaitable<tls_end> accept_bytes(any_executor executor, std::shared_ptr<const tls_server> server, byte_view bytes) {
+  const stream_pair pair = connected_streams(executor);
+  const result<void> sent = co_await pair.left->write(bytes);
+  REQUIRE(sent);
+  const result<void> ended = co_await pair.left->shutdown_send();
+  REQUIRE(ended);
+  pair.right->set_deadline(stream::clock::now() + 10s);
+  co_return co_await accept_tls(pair.right, std::move(server));
+}
+
+// One of the two sides of a handshake whose other side is silent.
+awaitable<errc> attempt_one(bool is_server, std::shared_ptr<tcp_stream> over) {
+  const key one = make_key("alice", 1);
+  awaitable<tls_end> work = is_server ? accept_tls(std::move(over), make_key_server(std::vector<key>(1, one)))
+                                      : connect_tls(std::move(over), make_key_client(one), "127.0.0.1");
+  const tls_end outcome = co_await std::move(work);
+  co_return outcome ? errc{} : outcome.error().code();
+}
+
+}  // namespace
 
 TEST_CASE("who has a key that the server knows comes in, and each side knows the other") {
   run_test_loop([](any_executor executor) -> awaitable<void> {
@@ -75,5 +107,201 @@ TEST_CASE("a stranger sees the same, whatever is wrong with a key") {
     CHECK(unknown.client.error() == error{errc::refused, "the server did not accept the key 'mallory'"});
     CHECK(late.client.error() == error{errc::refused, "the server did not accept the key 'bob'"});
     CHECK(far.client.error() == error{errc::refused, "the server did not accept the key 'carol'"});
+  });
+}
+
+TEST_CASE("a handshake that ends early, at every byte of the first flight") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const key one = make_key("alice", 1);
+    const auto client = make_key_client(one);
+    const auto server = make_key_server(std::vector<key>(1, one));
+    openssl_end end{client->native()};
+    const byte_buffer hello = end.hello();
+    REQUIRE(hello.size() > 100);
+    for (std::size_t size = 0; size <= hello.size(); ++size) {
+      const tls_end accepted = co_await accept_bytes(executor, server, byte_view{hello}.first(size));
+      REQUIRE_FALSE(accepted);
+      CHECK(accepted.error() == error{errc::connection_lost, "it left during the TLS handshake"});
+    }
+  });
+}
+
+TEST_CASE("a first flight that was changed on its way comes to nothing") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const key one = make_key("alice", 1);
+    const auto client = make_key_client(one);
+    const auto server = make_key_server(std::vector<key>(1, one));
+    openssl_end end{client->native()};
+    const byte_buffer hello = end.hello();
+    for (std::size_t at = 0; at < hello.size(); ++at) {
+      byte_buffer changed = hello;
+      changed[at] ^= std::byte{0x10};
+      const tls_end accepted = co_await accept_bytes(executor, server, changed);
+      CHECK_FALSE(accepted);
+    }
+  });
+}
+
+TEST_CASE("flights that were recorded and are sent again bring nobody in") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const key one = make_key("alice", 1);
+    const auto client = make_key_client(one);
+    const auto server = make_key_server(std::vector<key>(1, one));
+
+    const stream_pair pair = connected_streams(executor);
+    openssl_end end{client->native()};
+    const byte_buffer first = end.hello();
+    task_group tasks{executor, on_exception};
+    tls_end accepted = error{errc::cancelled};
+    const auto accept = [&]() -> awaitable<void> { accepted = co_await accept_tls(pair.right, server); };
+    tasks.spawn("accept", accept());
+    const result<void> greeted = co_await pair.left->write(first);
+    REQUIRE(greeted);
+    byte_buffer second = co_await end.finish(*pair.left);
+    REQUIRE(SSL_write(end.ssl(), "secret", 6) == 6);
+    const byte_buffer content = end.output();
+    second.insert(second.end(), content.begin(), content.end());
+    const result<void> finished = co_await pair.left->write(second);
+    REQUIRE(finished);
+    co_await tasks.join();
+    REQUIRE(accepted);
+    std::array<std::byte, 8> into{};
+    const result<std::size_t> got = co_await (*accepted)->read_some(into);
+    REQUIRE(got);
+    CHECK(as_text(byte_view{into}.first(*got)) == "secret");
+
+    const tls_end again = co_await accept_bytes(executor, server, first);
+    CHECK(again.error().code() == errc::connection_lost);
+    byte_buffer both = first;
+    both.insert(both.end(), second.begin(), second.end());
+    const tls_end whole = co_await accept_bytes(executor, server, both);
+    REQUIRE_FALSE(whole);
+    CHECK(whole.error().code() == errc::protocol_violation);
+  });
+}
+
+TEST_CASE("who does not speak TLS, or says too much of it") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const auto server = make_key_server(std::vector<key>(1, make_key("alice", 1)));
+    const tls_end plain = co_await accept_bytes(executor, server, as_bytes("GET / HTTP/1.1"));
+    REQUIRE_FALSE(plain);
+    CHECK(plain.error() == error{errc::protocol_violation, "it does not speak TLS"});
+
+    // A record that begins a message of 100,000 bytes, which nobody needs to send: nothing is reserved for it.
+    const std::array<std::byte, 12> long_hello{std::byte{22}, std::byte{3},    std::byte{1},
+                                               std::byte{64}, std::byte{0},    std::byte{1},
+                                               std::byte{1},  std::byte{0x86}, std::byte{160}};
+    const tls_end too_long = co_await accept_bytes(executor, server, long_hello);
+    REQUIRE_FALSE(too_long);
+    CHECK(too_long.error() == error{errc::protocol_violation, "its TLS handshake is too long"});
+  });
+}
+
+TEST_CASE("a server that does not speak TLS is found out") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const auto client = make_key_client(make_key("alice", 1));
+    const stream_pair pair = connected_streams(executor);
+    const result<void> sent = co_await pair.right->write(as_bytes("welcome\n"));
+    REQUIRE(sent);
+    const tls_end greeted = co_await connect_tls(pair.left, client, "127.0.0.1");
+    REQUIRE_FALSE(greeted);
+    CHECK(greeted.error() ==
+          error{errc::protocol_violation, "the server does not speak TLS; it may have neither key nor certificate"});
+
+    const stream_pair silent = connected_streams(executor);
+    const result<void> ended = co_await silent.right->shutdown_send();
+    REQUIRE(ended);
+    const tls_end closed = co_await connect_tls(silent.left, client, "127.0.0.1");
+    REQUIRE_FALSE(closed);
+    CHECK(closed.error() == error{errc::connection_lost,
+                                  "the server closed the connection during the TLS handshake; it may not speak TLS"});
+  });
+}
+
+TEST_CASE("a handshake ends at its deadline, and with its coroutine") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    for (const bool is_server : {false, true}) {
+      const stream_pair pair = connected_streams(executor);
+      pair.left->set_deadline(stream::clock::now() + 20ms);
+      const errc late = co_await attempt_one(is_server, pair.left);
+      CHECK(late == errc::timed_out);
+
+      const stream_pair other = connected_streams(executor);
+      task_group tasks{executor, on_exception};
+      std::optional<errc> how;
+      const auto attempt = [&]() -> awaitable<void> { how = co_await attempt_one(is_server, other.left); };
+      tasks.spawn("attempt", attempt());
+      (void)co_await tasks.join_until(task_group::clock::now() + 20ms);
+      tasks.cancel_all();
+      co_await tasks.join();
+      CHECK(how == errc::cancelled);
+    }
+  });
+}
+
+TEST_CASE("a connector secures what it connects") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const key one = make_key("alice", 1);
+    const auto server = make_key_server(std::vector<key>(1, one));
+    const auto opened = listener::open(executor, {asio::ip::address_v4::loopback()}, 0);
+    REQUIRE(opened);
+    listener& door = **opened;
+    task_group tasks{executor, on_exception};
+    int attempts = 0;
+    const auto serve = [&](std::shared_ptr<tcp_stream> from) -> awaitable<void> {
+      ++attempts;
+      (void)co_await accept_tls(std::move(from), server);
+    };
+    const auto run = [&]() -> awaitable<void> {
+      co_await door.run([&](std::shared_ptr<tcp_stream> from) { tasks.spawn("serve", serve(std::move(from))); },
+                        [](const error& why) { FAIL(why.text()); });
+    };
+    tasks.spawn("run", run());
+    const std::string at = "cannot connect to example port " + std::to_string(door.port()) + ": ";
+    const auto two = [](const std::string&) -> result<std::vector<asio::ip::address>> {
+      return std::vector<asio::ip::address>(2, asio::ip::address_v4::loopback());
+    };
+
+    connector good{executor, two};
+    good.secure_with(make_key_client(one));
+    const auto secured = co_await good.connect("example", door.port(), 10s);
+    REQUIRE(secured);
+    CHECK((*secured)->is_encrypted());
+    CHECK(attempts == 1);
+
+    connector bad{executor, two};
+    bad.secure_with(make_key_client(make_key("alice", 2)));
+    const auto refused = co_await bad.connect("example", door.port(), 10s);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error() == error{errc::refused, at + "the server did not accept the key 'alice'"});
+    CHECK(attempts == 2);
+    door.close();
+    co_await tasks.join();
+  });
+}
+
+TEST_CASE("a connector gives a silent server no more time than an address has, and can be stopped") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const asio::basic_socket_acceptor<asio::ip::tcp, any_executor> silent{executor,
+                                                                          {asio::ip::address_v4::loopback(), 0}};
+    const std::uint16_t port = silent.local_endpoint().port();
+    connector connects{executor};
+    connects.secure_with(make_key_client(make_key("alice", 1)));
+    const auto late = co_await connects.connect("127.0.0.1", port, 50ms);
+    REQUIRE_FALSE(late);
+    CHECK(late.error() == error{errc::timed_out, "cannot connect to 127.0.0.1 port " + std::to_string(port) +
+                                                     ": no answer to the TLS handshake"});
+
+    task_group tasks{executor, on_exception};
+    std::optional<errc> how;
+    const auto attempt = [&]() -> awaitable<void> {
+      how = (co_await connects.connect("127.0.0.1", port, 20s)).error().code();
+    };
+    tasks.spawn("connect", attempt());
+    (void)co_await tasks.join_until(task_group::clock::now() + 20ms);
+    SECTION("by its owner") { connects.cancel(); }
+    SECTION("with its coroutine") { tasks.cancel_all(); }
+    co_await tasks.join();
+    CHECK(how == errc::cancelled);
   });
 }
