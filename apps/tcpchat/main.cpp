@@ -10,6 +10,7 @@
 #include "cli/chat_query_program.hpp"
 #include "cli/chat_send_program.hpp"
 #include "cli/chat_serve_program.hpp"
+#include "cli/keygen_program.hpp"
 #include "cli/terminal.hpp"
 #include "cli/usage.hpp"
 #include "tcptools/base/version.hpp"
@@ -35,12 +36,15 @@ int without_verb(int argc, char** argv) {
             "       tcpchat listen [OPTIONS]             write what is said to standard output\n"
             "       tcpchat who [OPTIONS]                list who is there\n"
             "       tcpchat history [OPTIONS]            write what was said to standard output\n"
+            "       tcpchat keygen [--name NAME] > FILE  make a key\n"
             "Each has its own --help.");
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
   return complain_about_usage("tcpchat", "what to do?");
 }
 
 int run(int argc, char** argv) {
+  // Before: a key written to nowhere is an error.
+  if (argc > 1 && std::string_view{argv[1]} == "keygen") return run_keygen("tcpchat", argc - 1, argv + 1);
   keep_standard_descriptors();
   for (const auto& [name, run_verb] : verbs) {
     if (argc > 1 && name == argv[1]) return run_verb(argc - 1, argv + 1);

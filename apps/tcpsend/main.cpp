@@ -8,6 +8,7 @@
 
 #include "cli/client_security.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/keygen_program.hpp"
 #include "cli/send_options.hpp"
 #include "cli/send_program.hpp"
 #include "cli/serve_options.hpp"
@@ -23,7 +24,8 @@ int send(int argc, char** argv) {
   app.set_version_flag("--version", "tcpsend " + std::string{version()});
   set_usage(app,
             "Usage: tcpsend [OPTIONS] --host HOST [--port PORT] PATH...\n"
-            "       tcpsend serve [OPTIONS] --dir DIR      receive; see tcpsend serve --help");
+            "       tcpsend serve [OPTIONS] --dir DIR      receive; see tcpsend serve --help\n"
+            "       tcpsend keygen [--name NAME] > FILE    make a key");
   app.footer(std::string{exit_code_help});
   send_options options;
   add_send_options(app, options);
@@ -55,8 +57,10 @@ int serve(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     // Only as the first word: a file may have this name as well.
-    const bool is_serve = argc > 1 && std::string_view{argv[1]} == "serve";
-    return is_serve ? tcptools::cli::serve(argc - 1, argv + 1) : tcptools::cli::send(argc, argv);
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    if (first == "serve") return tcptools::cli::serve(argc - 1, argv + 1);
+    if (first == "keygen") return tcptools::cli::run_keygen("tcpsend", argc - 1, argv + 1);
+    return tcptools::cli::send(argc, argv);
   } catch (const std::exception& exception) {
     return tcptools::cli::report_internal_error("tcpsend", exception.what());
   }

@@ -173,6 +173,7 @@ error client_connection::explain(const error& why, std::string_view held) const 
     return why;
   }
   if (!held.empty()) return no_server_of_ours(held).in(peer);
+  if (why.code() == errc::refused) return why;
   const std::string start = peer + (is_late ? " said nothing for " + format_duration(settings_.welcome_wait)
                                             : " closed the connection before it said anything");
   return error{is_late ? errc::timed_out : errc::connection_lost, start + std::string{is_it_one}};

@@ -27,6 +27,10 @@ void add_serve_options(CLI::App& app, serve_options& options) {
       ->type_name("N")
       ->check(CLI::Range(1, 65535))
       ->default_val(options.server.max_sessions);
+  app.add_option("--max-per-address", options.server.max_per_address, "Turn further connections of one address away")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65535))
+      ->default_val(options.server.max_per_address);
   add_wait(app, "--idle-timeout", "End sessions that move nothing for this long", [&options](auto value) {
     options.idle_timeout = value;
   })->default_str("30s");
@@ -36,7 +40,7 @@ void add_serve_options(CLI::App& app, serve_options& options) {
       ->default_str("on");
   add_text(app, "--exec", "COMMAND", options.exec,
            "Run this program after each delivered file, one at a time, with the file's path as its argument and "
-           "TCPSEND_PATH, _NAME, _SIZE, _DIGEST, _PEER in its environment");
+           "TCPSEND_PATH, _NAME, _SIZE, _DIGEST, _PEER, _KEY in its environment");
   app.add_flag("--json", options.json, "One JSON object a line on standard output");
   add_log_options(app, options.log);
 }

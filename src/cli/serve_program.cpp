@@ -24,12 +24,20 @@
 #include "tcptools/net/worker_pool.hpp"
 #include "tcptools/transfer/disk_store.hpp"
 #include "tcptools/transfer/receive_server.hpp"
+#include "tcptools/transfer/session_rights.hpp"
 
 namespace tcptools::cli {
 namespace {
 
 // Most of a worker's time is waiting for a disk, so a few more than cores.
 std::size_t worker_count() { return std::max<std::size_t>(8, std::thread::hardware_concurrency()); }
+
+transfer::receive_server::settings server_settings(const serve_options& options, const server_security& security) {
+  transfer::receive_server::settings chosen = options.server;
+  chosen.plain = {security.options().allows_plain("native"), security.options().allows_plain("compat")};
+  chosen.still_welcome = [&security](const net::peer_identity& who) { return security.is_welcome(who); };
+  return chosen;
+}
 
 int failed(const error& why) {
   status_line{"tcpsend serve"}.say(why.text());
@@ -50,9 +58,7 @@ int run_serve(const serve_options& options) {
   if (const result<void> good = choose_server_security(chosen, *bind); !good) {
     return complain_about_usage("tcpsend serve", good.error().text());
   }
-  const auto security = server_security::open(chosen, [](const net::key_right& one) -> result<void> {
-    return error{errc::usage, "there is no right '" + one.name + "'"};
-  });
+  const auto security = server_security::open(chosen, transfer::check_right);
   if (!security) return failed(security.error());
   const auto store = transfer::disk_store::open(options.directory, options.store);
   if (!store) return failed(store.error());
@@ -71,7 +77,7 @@ int run_serve(const serve_options& options) {
   transfer::receive_context context{**store, pool, report, options.idle_timeout};
   security_report doorkeeper{report.log(), options.json};
   net::gate door{**listener, (*security)->gate_settings(descriptors), doorkeeper};
-  transfer::receive_server server{door, context, options.server};
+  transfer::receive_server server{door, context, server_settings(options, **security)};
   net::shutdown_signals signals{io.get_executor(),
                                 [&](int signal) {
                                   report.on_stopping(signal);

@@ -20,6 +20,18 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 // Three places after the point are enough for people and keep lines short.
 double rounded(double seconds) { return static_cast<double>(static_cast<std::int64_t>(seconds * 1000.0)) / 1000.0; }
 
+// What every line about a session begins with.
+json fields_of(const transfer::session_info& session) {
+  json fields{{"session", session.number}, {"peer", session.peer}};
+  if (!session.key.empty()) fields["key"] = session.key;
+  return fields;
+}
+
+// In the receiver's directory.
+std::string path_of(const transfer::session_info& session, const std::string& path) {
+  return session.directory.empty() ? path : session.directory + "/" + path;
+}
+
 const char* name_of_language(transfer::language one) noexcept {
   return one == transfer::language::native ? "native" : "compat";
 }
@@ -44,19 +56,19 @@ void serve_report::on_listening(const std::string& addresses, std::uint16_t port
 void serve_report::on_stopping(int signal) { log_.write(log_level::info, "stopping", {{"signal", signal}}); }
 
 void serve_report::on_session_start(const transfer::session_info& session) {
-  log_.write(log_level::debug, "session",
-             {{"session", session.number}, {"peer", session.peer}, {"protocol", name_of_language(session.speaks)}});
+  json fields = fields_of(session);
+  fields["protocol"] = name_of_language(session.speaks);
+  log_.write(log_level::debug, "session", fields);
   if (!options_.json) return;
-  print_json({{"type", "session"},
-              {"session", session.number},
-              {"peer", session.peer},
-              {"protocol", name_of_language(session.speaks)}});
+  json object{{"type", "session"}};
+  object.update(fields);
+  print_json(object);
 }
 
 void serve_report::on_entry(const transfer::session_info& session, const transfer::receive_outcome& entry) {
-  json fields{{"session", session.number}, {"peer", session.peer}};
+  json fields = fields_of(session);
   if (entry.outcome) {
-    fields.update({{"path", entry.outcome->path}, {"size", entry.size}});
+    fields.update({{"path", path_of(session, entry.outcome->path)}, {"size", entry.size}});
     if (entry.root) fields["digest"] = transfer::to_text(*entry.root);
     const std::string_view status = entry.outcome->unchanged ? "unchanged" : "delivered";
     const bool is_directory = entry.item.kind == transfer::entry_kind::directory;
@@ -64,7 +76,7 @@ void serve_report::on_entry(const transfer::session_info& session, const transfe
     fields["status"] = status;
     deliver(session, entry);
   } else {
-    fields.update({{"path", entry.item.path},
+    fields.update({{"path", path_of(session, entry.item.path)},
                    {"code", name_of(entry.outcome.error().code())},
                    {"why", entry.outcome.error().text()}});
     log_.write(log_level::warning, "failed", fields);
@@ -79,7 +91,7 @@ void serve_report::on_entry(const transfer::session_info& session, const transfe
 void serve_report::deliver(const transfer::session_info& session, const transfer::receive_outcome& entry) {
   const bool is_file = entry.item.kind == transfer::entry_kind::file || entry.item.kind == transfer::entry_kind::stream;
   if (!is_file || options_.exec.empty()) return;
-  const std::string& name = entry.outcome->path;
+  const std::string name = path_of(session, entry.outcome->path);
   const std::string path = directory_ / name;
   const std::string digest = entry.root ? transfer::to_text(*entry.root) : "";
   hook_.push({name,
@@ -88,14 +100,17 @@ void serve_report::deliver(const transfer::session_info& session, const transfer
                {"NAME", name},
                {"SIZE", std::to_string(entry.size)},
                {"DIGEST", digest},
-               {"PEER", session.peer}},
+               {"PEER", session.peer},
+               {"KEY", session.key}},
               std::nullopt});
 }
 
 void serve_report::on_session_end(const transfer::session_info& session, const result<void>& how) {
-  json fields{{"session", session.number},       {"peer", session.peer},
-              {"delivered", session.delivered},  {"failed", session.failed},
-              {"bytes", session.bytes_received}, {"seconds", rounded(seconds_since(session.started))}};
+  json fields = fields_of(session);
+  fields.update({{"delivered", session.delivered},
+                 {"failed", session.failed},
+                 {"bytes", session.bytes_received},
+                 {"seconds", rounded(seconds_since(session.started))}});
   if (!how) fields.update({{"code", name_of(how.error().code())}, {"why", how.error().text()}});
   log_.write(how ? log_level::info : log_level::warning, how ? "session done" : "session ended", fields);
   if (!options_.json) return;

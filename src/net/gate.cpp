@@ -12,6 +12,7 @@
 #include "tcptools/base/bytes.hpp"
 #include "tcptools/base/units.hpp"
 #include "tcptools/net/endpoint.hpp"
+#include "tcptools/net/linger.hpp"
 #include "tcptools/net/proxy_header.hpp"
 #include "tcptools/net/tls_stream.hpp"
 
@@ -21,8 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 using clock = stream::clock;
 
-// How long somebody who is told why he is not let in may take to read it.
-constexpr auto farewell_wait = 1s;
 constexpr std::size_t most_unlogged = 4096;
 
 constexpr std::byte tls_handshake{0x16};
@@ -48,18 +47,9 @@ awaitable<result<std::byte>> first_byte(tcp_stream& from) {
   }
 }
 
-// Who has said something that nobody will read is reset, and may never see the alert: so it is read.
-awaitable<void> tell_that_tls_is_spoken(tcp_stream& to, clock::time_point until) {
-  to.set_deadline(std::min(until, clock::now() + farewell_wait));
+awaitable<void> tell_that_tls_is_spoken(tcp_stream& to) {
   const result<void> told = co_await to.write(std::as_bytes(std::span{no_tls_alert}));
-  if (!told) co_return;
-  const result<void> half_closed = co_await to.shutdown_send();
-  if (!half_closed) co_return;
-  for (;;) {
-    std::array<std::byte, 4096> unread;  // NOLINT(cppcoreguidelines-pro-type-member-init): nobody looks
-    const result<std::size_t> got = co_await to.read_some(unread);
-    if (!got) co_return;
-  }
+  if (told) co_await linger(to);
 }
 
 }  // namespace
@@ -175,17 +165,15 @@ awaitable<result<void>> gate::hear_proxy(arrival& one) {
 awaitable<result<std::shared_ptr<stream>>> gate::shake_hands(arrival& one) {
   if (settings_.allow_plain) one.stream->set_deadline(std::min(one.until, clock::now() + settings_.plain_wait));
   const result<std::byte> first = co_await first_byte(*one.stream);
-  if (!first && settings_.allow_plain) {
-    const bool is_silent = first.error().code() == errc::timed_out || first.error().code() == errc::end_of_stream;
-    if (is_silent) co_return one.stream;
-  }
-  if (!first) co_return first.error();
-  if (*first != tls_handshake && settings_.allow_plain) co_return one.stream;
+  const bool has_finished = !first && first.error().code() == errc::end_of_stream;
+  const bool is_silent = !first && (has_finished || first.error().code() == errc::timed_out);
+  const bool is_plain = is_silent || (first && *first != tls_handshake);
+  if (is_plain && settings_.allow_plain) co_return one.stream;
   one.stream->set_deadline(one.until);
-  if (*first != tls_handshake) {
-    co_await tell_that_tls_is_spoken(*one.stream, one.until);
-    co_return error{errc::protocol_violation, "it does not speak TLS"};
-  }
+  // Also who only listens is to know why there is nothing to hear.
+  if (has_finished || (first && is_plain)) co_await tell_that_tls_is_spoken(*one.stream);
+  if (!first) co_return first.error();
+  if (is_plain) co_return error{errc::protocol_violation, "it does not speak TLS"};
   co_return co_await accept_tls(one.stream, settings_.tls);
 }
 

@@ -24,7 +24,8 @@ using context_pointer = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 // OpenSSL's default for certificates from the network is 100 KiB, a private key has at most a few.
 constexpr long longest_certificates = 64L << 10;
 constexpr std::size_t longest_private_key = 64U << 10U;
-constexpr std::size_t read_ahead = 64U << 10U;
+// Four full records, and what OpenSSL leaves free for alignment.
+constexpr std::size_t read_ahead = 4 * (5 + (16U << 10U) + 1 + 16) + 3;
 constexpr std::size_t longest_shown_name = 64;
 
 // The keys stand for SHA-256 (RFC 8446, 4.2.11), so the suites with it come first; the other is for certificates.

@@ -264,7 +264,7 @@ result<std::size_t> tls_session::write(std::span<const byte_view> pieces) {
 
 result<void> tls_session::end() {
   if (const result<void> usable = check_usable(); !usable) return usable;
-  if (std::exchange(has_ended_, true)) return {};
+  if (!is_handshake_over_ || std::exchange(has_ended_, true)) return {};
   ERR_clear_error();
   (void)SSL_shutdown(ssl_.get());
   return settle();

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <chrono>
 #include <utility>
 
 #include "tcptools/base/text.hpp"
+#include "tcptools/net/linger.hpp"
 #include "tcptools/net/patient_stream.hpp"
 #include "tls_failure.hpp"
 #include "tls_proof.hpp"
@@ -22,7 +24,7 @@ class tls_stream final : public patient_stream, public std::enable_shared_from_t
  public:
   tls_stream(std::shared_ptr<tcp_stream> over, ssl_ctx_st* context, std::uint64_t records_per_key)
       : over_{std::move(over)}, session_{over_, context, records_per_key} {}
-  ~tls_stream() override { over_->close(); }
+  ~tls_stream() override { end_now(); }
   tls_stream(const tls_stream&) = delete;
   tls_stream& operator=(const tls_stream&) = delete;
 
@@ -38,7 +40,7 @@ class tls_stream final : public patient_stream, public std::enable_shared_from_t
   [[nodiscard]] awaitable<result<void>> wait_readable() override;
   [[nodiscard]] awaitable<result<void>> wait_writable() override;
   [[nodiscard]] awaitable<result<void>> shutdown_send() override;
-  void close() override;
+  void close() override { end_now(); }
   void reset() override;
   void set_deadline(clock::time_point when) override { over_->set_deadline(when); }
   void clear_deadline() override { over_->clear_deadline(); }
@@ -51,6 +53,7 @@ class tls_stream final : public patient_stream, public std::enable_shared_from_t
   [[nodiscard]] any_executor get_executor() override { return over_->get_executor(); }
 
  private:
+  void end_now();
   // Until nothing waits to be sent.
   awaitable<result<void>> drain();
   // The same without anybody who waits for it: what try_write() took goes out even if nobody writes or waits again.
@@ -136,7 +139,8 @@ awaitable<result<void>> tls_stream::shutdown_send() {
   co_return co_await over_->shutdown_send();
 }
 
-void tls_stream::close() {
+// Says that it ends, if that can be said without waiting.
+void tls_stream::end_now() {
   if (session_.flush() && session_.unsent() == 0) (void)session_.end();
   session_.forget_unsent();
   over_->close();
@@ -210,10 +214,17 @@ awaitable<result<std::shared_ptr<stream>>> accept_tls(std::shared_ptr<tcp_stream
   SSL_set_app_data(made->native(), &proof);
   SSL_set_accept_state(made->native());
   const std::optional<tls_failure> failure = co_await made->shake_hands();
-  if (failure) co_return explain_accepting(*failure, proof, made->native(), chosen.keys != nullptr);
+  if (failure) {
+    error why = explain_accepting(*failure, proof, made->native(), chosen.keys != nullptr);
+    // There was an alert, and the client may be talking already.
+    if (failure->what == tls_failure::kind::tls) co_await linger(*over);
+    co_return why;
+  }
   SSL_set_app_data(made->native(), nullptr);
 
-  const bool has_key = proof.state == tls_proof::key_state::known && is_by_key(made->native());
+  // A key may have been taken away meanwhile.
+  const bool has_key = proof.state == tls_proof::key_state::known && is_by_key(made->native()) &&
+                       chosen.keys->holds(*proof.by_key, std::chrono::system_clock::now());
   std::optional<peer_identity> who = shown_certificate(made->native());
   if (has_key) who = peer_identity{proof.by_key->name, proof.by_key};
   const bool must_prove = chosen.keys != nullptr || !chosen.client_ca.empty();

@@ -59,7 +59,7 @@ unique_fd beneath::open_file(std::string_view path, int flags, mode_t mode) cons
   return open_stepwise(root_.get(), path, flags, mode);
 }
 
-unique_fd beneath::open_parent(std::string_view path, bool* made) const {
+unique_fd beneath::open_parent(std::string_view path, std::vector<std::string>* made) const {
   const std::string_view parent = parent_of(path);
   if (parent.empty()) return unique_fd{::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0)};
   unique_fd found = open_file(parent, directory_flags);
@@ -68,11 +68,32 @@ unique_fd beneath::open_parent(std::string_view path, bool* made) const {
   unique_fd above = open_parent(parent, made);
   if (!above) return above;
   if (::mkdirat(above.get(), std::string{leaf_of(parent)}.c_str(), 0777) == 0) {
-    *made = true;
+    made->emplace_back(parent);
   } else if (errno != EEXIST) {
     return {};
   }
   return open_file(parent, directory_flags);
+}
+
+std::optional<beneath> beneath::copy() const {
+  unique_fd root{::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0)};
+  if (!root) return std::nullopt;
+  return beneath{std::move(root), how_};
+}
+
+std::optional<beneath> beneath::narrowed(std::string_view path) const {
+  unique_fd held;
+  for (int at = root_.get();;) {
+    const std::size_t slash = path.find('/');
+    const std::string component{path.substr(0, slash)};
+    if (::mkdirat(at, component.c_str(), 0777) != 0 && errno != EEXIST) return std::nullopt;
+    unique_fd next{::openat(at, component.c_str(), directory_flags | O_NOFOLLOW)};
+    if (!next) return std::nullopt;
+    if (slash == std::string_view::npos) return beneath{std::move(next), how_};
+    held = std::move(next);
+    at = held.get();
+    path.remove_prefix(slash + 1);
+  }
 }
 
 bool beneath::sync_parents(std::string_view path) const {

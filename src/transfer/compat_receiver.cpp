@@ -39,6 +39,8 @@ entry describe(const compat_file& file) {
 
 void compat_receiver::stop(error why) {
   if (!stopped_) stopped_ = std::move(why);
+  // Once it was told to go ahead, an orderly end would tell the sender that all is well.
+  if (said_go_ahead_) stream_.reset();
   stream_.close();
 }
 
@@ -98,11 +100,12 @@ net::awaitable<result<void>> compat_receiver::receive(const compat_file& file) {
 }
 
 net::awaitable<result<placed>> compat_receiver::store_content(const entry& item, std::uint64_t size, digest& root) {
-  if (size > context_.where.largest_file()) {
+  if (size > scope_.where->largest_file()) {
     co_return error{errc::too_large,
-                    in_quotes(item.path) + " is larger than " + format_size(context_.where.largest_file())};
+                    in_quotes(item.path) + " is larger than " + format_size(scope_.where->largest_file())};
   }
-  auto open = [this, &item] { return context_.where.open(item); };
+  if (!allowance_.take(size)) co_return error{errc::too_large, "more than this key may deliver in one session"};
+  auto open = [this, &item] { return scope_.where->open(item); };
   result<std::unique_ptr<incoming>> opened = co_await net::offload(context_.pool, std::move(open));
   if (!opened) co_return opened.error();
   const std::unique_ptr<incoming> file = std::move(*opened);

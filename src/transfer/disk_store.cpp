@@ -37,6 +37,12 @@ struct small_in_work {
   [[nodiscard]] int fd() const noexcept { return identical ? identical->fd.get() : file->get(); }
 };
 
+bool is_same_directory(int one, int other) {
+  struct stat a{};
+  struct stat b{};
+  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
 bool has_content(const older_version& older, const digest& content_digest) {
   byte_buffer content(static_cast<std::size_t>(older.status.st_size));
   return read_at(older.fd.get(), 0, content) && digest_of(content) == content_digest;
@@ -52,7 +58,7 @@ result<small_in_work> prepare(const store_place& place, const small_file& file) 
   if (!older) return older.error();
   const bool may_be_equal = *older && std::cmp_equal((*older)->status.st_size, item.size);
   if (may_be_equal && has_content(**older, file.content_digest)) {
-    if (const result<void> set = set_metadata((*older)->fd.get(), item); !set) return set.error();
+    if (const result<void> set = touch(place, (*older)->fd.get(), item); !set) return set.error();
     work.identical = std::move(**older);
     return work;
   }
@@ -97,12 +103,12 @@ void put_together(const store_place& place, std::span<const small_file> files, p
 
 }  // namespace
 
-bool durable_directories::contains(const std::string& path) {
+bool known_directories::contains(const std::string& path) {
   const std::scoped_lock lock{mutex_};
   return paths_.contains(path);
 }
 
-void durable_directories::add(const std::string& path) {
+void known_directories::add(const std::string& path) {
   const std::scoped_lock lock{mutex_};
   if (paths_.size() >= most) paths_.clear();
   paths_.insert(path);
@@ -126,9 +132,42 @@ result<std::unique_ptr<disk_store>> disk_store::open(const std::filesystem::path
                                   " belongs to somebody else, or others may write to it"};
   }
   if (::faccessat(unfinished.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) return unusable(errno);
-  std::unique_ptr<disk_store> made{new disk_store{{std::move(*root), std::move(unfinished), options}}};
+  std::unique_ptr<disk_store> made{new disk_store{{std::move(*root), std::move(unfinished), options, {}}}};
   remove_orphans(made->place_);
   return made;
+}
+
+result<std::shared_ptr<store>> disk_store::narrowed(const session_rights& rights) {
+  result<store_place> place = narrow(rights.directory, rights.no_replace);
+  if (!place) return place.error();
+  const std::scoped_lock lock{views_mutex_};
+  // Those that nobody uses are kept for what they know, but not without end.
+  if (views_.size() >= most_idle_views)
+    std::erase_if(views_, [](const auto& one) { return one.second.use_count() == 1; });
+  std::shared_ptr<disk_store>& view = views_[{rights.directory, rights.no_replace}];
+  // The directory may have been replaced since.
+  if (!view || !is_same_directory(view->place_.root.get(), place->root.get()))
+    view.reset(new disk_store{std::move(*place)});
+  return std::shared_ptr<store>{view};
+}
+
+// What it fails with is told to a sender, who is not to learn where it is.
+result<store_place> disk_store::narrow(const std::string& directory, bool no_replace) const {
+  const std::string_view doing = "use the directory of the key";
+  const auto copy_of = [](int fd) { return unique_fd{::fcntl(fd, F_DUPFD_CLOEXEC, 0)}; };
+  std::optional<beneath> root = directory.empty() ? place_.root.copy() : place_.root.narrowed(directory);
+  if (!root) return storage_error(errno, doing);
+  unique_fd unfinished = copy_of(place_.unfinished.get());
+  if (!unfinished) return storage_error(errno, doing);
+  const std::string prefix = directory.empty() ? place_.prefix : place_.prefix + directory + "/";
+  if (place_.options.fsync && !directory.empty() && !place_.durable->contains(directory)) {
+    if (!place_.root.sync_parents(directory + "/x")) return storage_error(errno, doing);
+    place_.durable->add(directory);
+  }
+  store_options options = place_.options;
+  if (no_replace && options.on_conflict == conflict_policy::replace) options.on_conflict = conflict_policy::refuse;
+  options.keep_existing |= no_replace;
+  return store_place{std::move(*root), std::move(unfinished), options, prefix};
 }
 
 result<std::unique_ptr<incoming>> disk_store::open(const entry& item) {
@@ -143,6 +182,8 @@ result<std::unique_ptr<incoming>> disk_store::open(const entry& item) {
     if (!file) return file.error();
     return std::unique_ptr<incoming>{std::move(*file)};
   }
+  if (place_.prefix.size() + item.path.size() > limits::path)
+    return error{errc::name_rejected, in_quotes(item.path) + " is too long a path"};
   auto file = partial_file::open(place_, item, std::move(*older));
   if (!file) return file.error();
   return std::unique_ptr<incoming>{std::move(*file)};
@@ -170,7 +211,7 @@ result<std::optional<placed>> disk_store::find(const entry& item, const digest& 
   if (!older) return older.error();
   const bool may_be_equal = *older && std::cmp_equal((*older)->status.st_size, item.size);
   if (!may_be_equal || !has_content(**older, content_digest)) return std::optional<placed>{};
-  if (const result<void> set = set_metadata((*older)->fd.get(), item); !set) return set.error();
+  if (const result<void> set = touch(place_, (*older)->fd.get(), item); !set) return set.error();
   if (const result<void> durable = make_durable(place_, (*older)->fd.get(), item); !durable) return durable.error();
   if (const result<void> durable = make_name_durable(place_, (*older)->path); !durable) return durable.error();
   return std::optional{placed{(*older)->path, true}};
@@ -192,7 +233,10 @@ result<placed> disk_store::make_directory(const entry& item) {
     if (const result<void> allowed = check_not_own(place_, linked.get(), item.path); !allowed) return allowed.error();
     return placed{item.path, true};
   }
-  if (const result<void> set = set_metadata(directory.get(), item); !set) return set.error();
+  if (!was_there && place_.options.keep_existing) place_.made->add(item.path);
+  const bool is_ours = !was_there || place_.made->contains(item.path);
+  const result<void> set = is_ours ? set_metadata(directory.get(), item) : touch(place_, directory.get(), item);
+  if (!set) return set.error();
   if (const result<void> durable = make_durable(place_, directory.get(), item); !durable) return durable.error();
   if (const result<void> durable = directories.sync(); !durable) return durable.error();
   return placed{item.path, was_there};
@@ -213,7 +257,8 @@ result<placed> disk_store::make_symlink(const entry& item) {
   // Not every file system has times on links; a link without its time is still the link.
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, timespec{static_cast<time_t>(item.modified.seconds),
                                                                         static_cast<long>(item.modified.nanoseconds)}};
-  (void)::utimensat(*parent, std::string{leaf_of(*name)}.c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
+  if (!unchanged || !place_.options.keep_existing)
+    (void)::utimensat(*parent, std::string{leaf_of(*name)}.c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
   if (const result<void> durable = directories.sync(); !durable) return durable.error();
   return placed{*name, unchanged};
 }

@@ -20,13 +20,15 @@ bool is_background(const job& one) noexcept {
 
 }  // namespace
 
-native_receiver::native_receiver(net::stream& stream, receive_context& context, session_info& info, admission admit)
+native_receiver::native_receiver(net::stream& stream, receive_context& context, session_scope scope, session_info& info,
+                                 admission admit)
     : stream_{stream},
       context_{context},
+      scope_{std::move(scope)},
       info_{info},
       admit_{std::move(admit)},
-      machine_{{limits::window, limits::open_files, context.where.largest_file()}},
-      runner_{context.where},
+      machine_{{limits::window, limits::open_files, scope_.where->largest_file(), scope_.max_bytes}},
+      runner_{*scope_.where},
       work_{stream.get_executor()},
       answers_{stream.get_executor()},
       room_{stream.get_executor()},

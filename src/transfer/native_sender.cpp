@@ -389,7 +389,8 @@ net::awaitable<void> native_sender::watch() {
 }
 
 std::uint64_t native_sender::acknowledged() const noexcept {
-  return stream_.bytes_written() - stream_.unacknowledged();
+  // What is under way may be more than what was written: encryption adds to it.
+  return stream_.bytes_written() - std::min<std::uint64_t>(stream_.bytes_written(), stream_.unacknowledged());
 }
 
 // More than frames about nothing: a receiver that dies at the same point each time makes no progress. Asked after every

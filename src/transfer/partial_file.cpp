@@ -32,7 +32,7 @@ partial_file::partial_file(const store_place& place, const entry& item, std::opt
       layout_{item.size, item.block_log2},
       older_{std::move(older)},
       window_{place.options.fsync} {
-  const std::string key = to_text(digest_of(as_bytes(item.path)));
+  const std::string key = to_text(digest_of(as_bytes(place.prefix + item.path)));
   part_name_ = key + ".part";
   journal_name_ = key + ".journal";
 }
@@ -80,7 +80,7 @@ result<void> partial_file::read_journal() {
     return storage_error(errno, "read the journal of " + in_quotes(item_.path));
   byte_buffer bytes(static_cast<std::size_t>(std::min<std::uint64_t>(
       static_cast<std::uint64_t>(status.st_size), 2 * limits::blocks_per_file * journal_entry_size)));
-  const journal_header header{item_.block_log2, item_.path};
+  const journal_header header{item_.block_log2, place_.prefix + item_.path};
   const auto found = read_at(journal_.get(), 0, bytes) ? decode_journal(bytes) : std::nullopt;
   part_.reset(::openat(place_.unfinished.get(), part_name_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
   // A file that was nearly in place has the mode it was to get.
@@ -248,7 +248,7 @@ result<placed> partial_file::adopt() {
       parent && *parent && is_file_of(older_->fd.get(), parent->get(), std::string{leaf_of(older_->path)});
   if (!still_there || !is_unchanged(older_->fd.get(), older_->status))
     return error{errc::busy, in_quotes(item_.path) + " was changed by somebody else while it was compared"};
-  if (const result<void> set = set_metadata(older_->fd.get(), item_); !set) return set.error();
+  if (const result<void> set = touch(place_, older_->fd.get(), item_); !set) return set.error();
   if (const result<void> durable = make_durable(place_, older_->fd.get(), item_); !durable) return durable.error();
   if (const result<void> durable = make_name_durable(place_, older_->path); !durable) return durable.error();
   remove_files();

@@ -90,6 +90,10 @@ result<void> set_metadata(int fd, const entry& item) {
   return {};
 }
 
+result<void> touch(const store_place& place, int fd, const entry& item) {
+  return place.options.keep_existing ? result<void>{} : set_metadata(fd, item);
+}
+
 result<void> make_durable(const store_place& place, int fd, const entry& item) {
   if (!place.options.fsync || ::fsync(fd) == 0) return {};
   return storage_error(errno, "make " + in_quotes(item.path) + " durable");
@@ -140,9 +144,15 @@ temporary_file::~temporary_file() {
 }
 
 result<unique_fd> open_parent(const store_place& place, std::string_view path, bool* made) {
-  unique_fd parent = place.root.open_parent(path, made);
-  if (!parent && errno == ENOENT && made == nullptr) return unique_fd{};
-  if (!parent) return storage_error(errno, "open the directory of " + in_quotes(path));
+  std::vector<std::string> directories;
+  unique_fd parent = place.root.open_parent(path, made == nullptr ? nullptr : &directories);
+  const int number = errno;
+  if (made != nullptr) *made = !directories.empty();
+  if (place.options.keep_existing) {
+    for (const std::string& one : directories) place.made->add(one);
+  }
+  if (!parent && number == ENOENT && made == nullptr) return unique_fd{};
+  if (!parent) return storage_error(number, "open the directory of " + in_quotes(path));
   if (const result<void> allowed = check_not_own(place, parent.get(), path); !allowed) return allowed.error();
   return parent;
 }

@@ -9,6 +9,16 @@
 #include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
+namespace {
+
+error over_allowance() { return error{errc::too_large, "more than this key may deliver in one session"}; }
+
+}  // namespace
+
+receive_machine::receive_machine(settings chosen) : settings_{chosen}, allowance_{chosen.max_bytes} {
+  settings_.largest_file = std::min(chosen.largest_file, chosen.max_bytes);
+}
+
 result<void> receive_machine::on_frame(frame value, std::shared_ptr<const void> owner) {
   if (auto* hello = std::get_if<frames::hello>(&value)) return on_hello(*hello);
   if (auto* said = std::get_if<frames::error>(&value)) return error{from_wire(said->code), visible(said->text)};
@@ -63,6 +73,11 @@ result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<cons
     refuse(offer.id, item, error{errc::too_large, "larger than this receiver takes"});
     return {};
   }
+  // Whatever of it is there already: what a session may do must not depend on what others did.
+  if (item.kind == entry_kind::file && !allowance_.take(item.size)) {
+    refuse(offer.id, item, over_allowance());
+    return {};
+  }
   if (is_open) {
     live_.emplace(offer.id, receive_file{offer.id, item, settings_.largest_file});
     ++open_count_;
@@ -113,7 +128,17 @@ result<void> receive_machine::on_block(const frames::block& block, std::shared_p
   if (!live) return live.error();
   auto* const one = *live == nullptr ? nullptr : std::get_if<simple>(*live);
   if (one == nullptr) {
-    return on_file_frame(block.id, [&](receive_file& file) { return file.on_block(block, std::move(owner)); });
+    return on_file_frame(block.id, [&](receive_file& file) {
+      const std::uint64_t before = file.size();
+      result<receive_file::step> step = file.on_block(block, std::move(owner));
+      // Only a stream grows.
+      const bool too_much = step && !step->refused && !allowance_.take(file.size() - before);
+      if (!too_much) return step;
+      receive_file::step refused;
+      refused.refused = over_allowance();
+      refused.discard = true;
+      return result<receive_file::step>{std::move(refused)};
+    });
   }
   const bool fits = block.index == 0 && block.data.size() == one->item.size;
   if (one->now != simple::state::asked || !fits) return violation("BLOCK that was not asked for");

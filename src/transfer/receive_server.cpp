@@ -13,18 +13,26 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-// A connection that sends a TLS hello is told what a TLS library understands: the alert handshake_failure (RFC
-// 8446, 6.2).
-constexpr std::array<std::uint8_t, 7> tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
+// A connection that sends a TLS hello is told what a TLS library understands: the alert unexpected_message (RFC 8446,
+// 6.2), which no server sends that speaks TLS and only does not take a key.
+constexpr std::array<std::uint8_t, 7> tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0A};
+
+error no_longer_welcome() { return error{errc::refused, "the key is no longer valid"}; }
 
 error too_many_sessions() { return error{errc::busy, "there are too many sessions at once"}; }
+
+// A session's id is its sender's own: what another one may have seen or guessed is another session.
+bool is_same_owner(const net::peer_identity* one, const net::peer_identity* other) noexcept {
+  if (one == nullptr || other == nullptr) return one == other;
+  return one->name == other->name && (one->by_key == nullptr) == (other->by_key == nullptr);
+}
 
 }  // namespace
 
 receive_server::receive_server(net::gate& door, receive_context& context, settings chosen)
     : gate_{door},
       context_{context},
-      settings_{chosen},
+      settings_{std::move(chosen)},
       sessions_group_{door.get_executor(), exception_handler()},
       helpers_{door.get_executor(), exception_handler()},
       session_ended_{door.get_executor()},
@@ -53,8 +61,6 @@ void receive_server::drain() {
   helpers_.spawn("drain", stop_stragglers());
 }
 
-void receive_server::recheck() {}
-
 void receive_server::force() {
   drain();
   for (auto& [number, one] : sessions_) {
@@ -77,18 +83,35 @@ net::awaitable<void> receive_server::stop_stragglers() {
   }
 }
 
+bool receive_server::is_welcome(const session& one) const {
+  return one.owner == nullptr || !settings_.still_welcome || settings_.still_welcome(*one.owner);
+}
+
+void receive_server::recheck() {
+  for (auto& [number, one] : sessions_) {
+    if (is_welcome(*one)) continue;
+    if (one->native) {
+      one->native->stop(wire_code::refused, no_longer_welcome());
+    } else if (one->compat) {
+      one->compat->stop(no_longer_welcome());
+    } else {
+      one->stream->close();
+    }
+  }
+}
+
 net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) {
-  session one{stream, {}, {}, {}, {}, false};
+  session one{stream, stream->identity(), {}, {}, {}, {}, false};
+  one.info.number = ++last_number_;
   one.info.peer = stream->peer().text;
   one.info.started = clock::now();
+  if (one.owner) one.info.key = one.owner->name;
   // As many again may be here to say who they are: one of them may be a sender that comes back.
-  if (sessions_.size() >= 2 * settings_.max_sessions) {
-    one.info.number = ++last_number_;
-    const result<void> refused = co_await turn_away(*stream);
+  if (is_crowded(one, false)) {
+    const result<void> refused = co_await turn_away(*stream, too_many_sessions());
     context_.observer.on_session_end(one.info, refused);
     co_return;
   }
-  one.info.number = ++last_number_;
   sessions_.emplace(one.info.number, &one);
   const at_exit leave{[this, &one] {
     one.stream->close();
@@ -108,38 +131,82 @@ net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) 
     const byte_view bytes = byte_view{first}.first(*got);
     const auto octet = std::to_integer<std::uint8_t>(bytes[0]);
     result<void> how;
-    if (octet == preface_octets[0]) {
-      how = co_await serve_native(one, bytes);
-    } else if (octet == tls_first_octet) {
+    if (octet == tls_first_octet) {
       (void)co_await stream->write(std::as_bytes(std::span{tls_alert}));
       how = error{errc::protocol_violation, "it speaks TLS, which this receiver does not"};
-    } else if (!settings_.compat) {
-      how = error{errc::refused, "it does not speak the native protocol, and the compatibility protocol is off"};
     } else {
-      how = co_await serve_compat(one, bytes);
+      how = co_await serve(one, octet == preface_octets[0] ? language::native : language::compat, bytes);
     }
     one.info.bytes_received = stream->bytes_read();
     on_end(one, how);
   }
 }
 
-net::awaitable<result<void>> receive_server::serve_native(session& one, byte_view first) {
-  one.native.emplace(*one.stream, context_, one.info, [this, &one](session_id id) { return admit_native(one, id); });
+net::awaitable<result<void>> receive_server::serve(session& one, language spoken, byte_view first) {
+  const bool native = spoken == language::native;
+  one.info.speaks = spoken;
+  if (!native && !settings_.compat)
+    co_return error{errc::refused, "it does not speak the native protocol, and the compatibility protocol is off"};
+  if (!one.stream->is_encrypted() && !settings_.plain.permits(spoken)) {
+    error why{errc::refused, "this receiver takes encrypted connections only"};
+    if (native) co_return co_await turn_away(*one.stream, std::move(why));
+    co_return why;
+  }
+  result<session_scope> scope = co_await scope_of(one);
+  // What recheck() did not see: it was called while this was not a session yet.
+  if (scope && !is_welcome(one)) scope = no_longer_welcome();
+  if (!scope && native) co_return co_await turn_away(*one.stream, scope.error());
+  if (!scope) co_return scope.error();
+  if (native) co_return co_await serve_native(one, std::move(*scope), first);
+  co_return co_await serve_compat(one, std::move(*scope), first);
+}
+
+net::awaitable<result<session_scope>> receive_server::scope_of(session& one) {
+  session_scope scope;
+  const bool has_key = one.owner != nullptr && one.owner->by_key != nullptr;
+  const result<session_rights> rights = has_key ? rights_of(one.owner->by_key->rights) : session_rights{};
+  if (!rights) co_return error{errc::refused, "the key cannot be used here"};
+  scope.max_bytes = rights->max_bytes;
+  one.info.directory = rights->directory;
+  if (rights->directory.empty() && !rights->no_replace) {
+    scope.where = std::shared_ptr<store>{std::shared_ptr<void>{}, &context_.where};
+    co_return scope;
+  }
+  auto narrow = [this, &rights] { return context_.where.narrowed(*rights); };
+  result<std::shared_ptr<store>> view = co_await net::offload(context_.pool, std::move(narrow));
+  if (!view) co_return view.error();
+  scope.where = std::move(*view);
+  co_return scope;
+}
+
+net::awaitable<result<void>> receive_server::serve_native(session& one, session_scope scope, byte_view first) {
+  auto admission = [this, &one](session_id id) { return admit_native(one, id); };
+  one.native.emplace(*one.stream, context_, std::move(scope), one.info, std::move(admission));
   context_.observer.on_session_start(one.info);
   co_return co_await one.native->run(first);
 }
 
-net::awaitable<result<void>> receive_server::serve_compat(session& one, byte_view first) {
-  one.info.speaks = language::compat;
+net::awaitable<result<void>> receive_server::serve_compat(session& one, session_scope scope, byte_view first) {
   if (const result<void> admitted = admit(one); !admitted) co_return admitted;
-  one.compat.emplace(*one.stream, context_, one.info);
+  one.compat.emplace(*one.stream, context_, std::move(scope), one.info);
   context_.observer.on_session_start(one.info);
   co_return co_await one.compat->run(first);
 }
 
+bool receive_server::is_crowded(const session& one, bool admitted_only) const {
+  const std::size_t share = admitted_only ? 1 : 2;
+  std::size_t all = 0;
+  std::size_t of_address = 0;
+  for (const auto& [number, other] : sessions_) {
+    if (admitted_only && !other->admitted) continue;
+    ++all;
+    if (other->stream->peer().address == one.stream->peer().address) ++of_address;
+  }
+  return all >= share * settings_.max_sessions || of_address >= share * settings_.max_per_address;
+}
+
 result<void> receive_server::admit(session& one) {
-  const auto admitted = std::ranges::count_if(sessions_, [](const auto& other) { return other.second->admitted; });
-  if (std::cmp_greater_equal(admitted, settings_.max_sessions)) return too_many_sessions();
+  if (is_crowded(one, true)) return too_many_sessions();
   one.admitted = true;
   ++admissions_;
   return {};
@@ -149,7 +216,8 @@ net::awaitable<result<void>> receive_server::admit_native(session& one, session_
   for (;;) {
     session* older = nullptr;
     for (auto& [number, other] : sessions_) {
-      if (other != &one && other->id == id) older = other;
+      const bool same = other != &one && other->id == id && is_same_owner(other->owner.get(), one.owner.get());
+      if (same) older = other;
     }
     if (older == nullptr) break;
     older->native->abort(error{errc::connection_lost, "its sender connected again"});
@@ -159,12 +227,11 @@ net::awaitable<result<void>> receive_server::admit_native(session& one, session_
   co_return admit(one);
 }
 
-net::awaitable<result<void>> receive_server::turn_away(net::stream& stream) {
-  const error why = too_many_sessions();
+net::awaitable<result<void>> receive_server::turn_away(net::stream& stream, error why) {
   if (turned_away_ < settings_.max_sessions) {
     ++turned_away_;
     byte_buffer answer;
-    encode(frames::error{wire_code::busy, why.text()}, answer);
+    encode(frames::error{to_wire(why.code()), why.text()}, answer);
     stream.set_deadline(clock::now() + limits::goodbye_wait);
     const result<void> told = co_await stream.write(answer);
     if (told && co_await stream.shutdown_send()) {

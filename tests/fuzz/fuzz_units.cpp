@@ -1,13 +1,16 @@
-// Whatever a user writes, a size or a duration is read within its bounds or refused with a harmless text.
+// Whatever a user writes, a size, a duration or a block of addresses is read within its bounds or refused with a
+// harmless text.
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <string>
 #include <string_view>
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/base/units.hpp"
+#include "tcptools/net/cidr.hpp"
 
 namespace {
 
@@ -34,6 +37,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (tcptools::format_duration(*duration).empty()) std::abort();
   } else {
     check_refusal(duration);
+  }
+
+  if (const auto block = tcptools::net::cidr::parse(text)) {
+    const std::string shown = block->text();
+    if (tcptools::net::cidr::parse(shown).value() != *block) std::abort();
+    if (!block->contains(asio::ip::make_address(shown.substr(0, shown.find('/'))))) std::abort();
+  } else {
+    check_refusal(block);
   }
   return 0;
 }

@@ -219,6 +219,11 @@ TEST_CASE("TLS: closing says so, resetting does not") {
     const result<void> ended = co_await closed.left->shutdown_send();
     CHECK(ended.error().code() == errc::connection_lost);
 
+    tls_pair dropped = co_await connected_tls(executor);
+    dropped.left.reset();
+    const byte_buffer as_little = co_await tls_read_all(*dropped.right);
+    CHECK(as_little.empty());
+
     const tls_pair reset = co_await connected_tls(executor);
     reset.left->reset();
     const result<std::size_t> lost = co_await reset.right->read_some(into);

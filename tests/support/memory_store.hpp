@@ -44,8 +44,20 @@ class memory_store final : public transfer::store {
   [[nodiscard]] result<transfer::placed> make_directory(const transfer::entry& item) override { return make(item); }
   [[nodiscard]] result<transfer::placed> make_symlink(const transfer::entry& item) override { return make(item); }
   [[nodiscard]] std::uint64_t largest_file() const override { return largest_file_; }
+  // A store of its own for each directory.
+  [[nodiscard]] result<std::shared_ptr<transfer::store>> narrowed(const transfer::session_rights& rights) override {
+    const std::scoped_lock lock{lock_};
+    std::shared_ptr<memory_store>& view = views_[rights.directory];
+    if (!view) view = std::make_shared<memory_store>(largest_file_);
+    return std::shared_ptr<transfer::store>{view};
+  }
 
   // For tests.
+  [[nodiscard]] std::shared_ptr<memory_store> view(const std::string& directory) const {
+    const std::scoped_lock lock{lock_};
+    const auto found = views_.find(directory);
+    return found == views_.end() ? nullptr : found->second;
+  }
   void place(const std::string& path, memory_entry what) {
     const std::scoped_lock lock{lock_};
     entries_[path] = std::move(what);
@@ -122,6 +134,7 @@ class memory_store final : public transfer::store {
   std::map<std::string, memory_entry> entries_;
   std::map<std::string, part> parts_;
   std::set<std::string> held_;  // paths
+  std::map<std::string, std::shared_ptr<memory_store>> views_;
   std::uint64_t operations_ = 0;
   std::map<std::uint64_t, errc> failures_;
   std::uint64_t writes_ = 0;

@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "support/memory_store.hpp"
 #include "support/open_gate.hpp"
 #include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/connect.hpp"
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/net/worker_pool.hpp"
@@ -62,11 +64,11 @@ class recording_send_observer final : public transfer::send_observer {
 class transfer_rig {
  public:
   explicit transfer_rig(transfer::receive_server::settings chosen = {},
-                        std::chrono::milliseconds idle_timeout = std::chrono::seconds{5})
+                        std::chrono::milliseconds idle_timeout = std::chrono::seconds{5}, net::gate::settings gate = {})
       : context{store, pool, observer, idle_timeout},
         listener{std::move(*net::listener::open(io.get_executor(), {asio::ip::address_v4::loopback()}, 0))},
-        door{*listener},
-        server{door.get(), context, chosen},
+        door{*listener, std::move(gate)},
+        server{door.get(), context, std::move(chosen)},
         tasks{io.get_executor(),
               [](std::string_view task, std::string_view what) { FAIL_CHECK(task << ": " << what); }} {}
 
@@ -91,6 +93,16 @@ class transfer_rig {
     transfer::send_context sending{settings, queue, pool, told};
     transfer::sender sender{io.get_executor(), sending};
     co_return co_await sender.run();
+  }
+
+  // A connection to the server.
+  net::awaitable<std::shared_ptr<net::stream>> connect(std::shared_ptr<const net::tls_client> tls = nullptr) {
+    net::connector way{io.get_executor()};
+    way.secure_with(std::move(tls));
+    result<std::shared_ptr<net::stream>> connected =
+        co_await way.connect("127.0.0.1", listener->port(), std::chrono::seconds{10});
+    if (!connected) throw std::runtime_error{connected.error().text()};
+    co_return std::move(*connected);
   }
 
   asio::io_context io{1};

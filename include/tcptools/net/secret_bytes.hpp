@@ -26,7 +26,7 @@ struct wiping_allocator {
     std::allocator<T>{}.deallocate(memory, count);
   }
 
-  friend bool operator==(const wiping_allocator&, const wiping_allocator&) noexcept { return true; }
+  friend bool operator==(const wiping_allocator& /*a*/, const wiping_allocator& /*b*/) noexcept { return true; }
 };
 
 // What it leaves behind where it grows is wiped, too.

@@ -4,8 +4,10 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tcptools/base/result.hpp"
 #include "tcptools/base/unique_fd.hpp"
@@ -31,8 +33,15 @@ class beneath {
   [[nodiscard]] unique_fd open_file(std::string_view path, int flags, mode_t mode = 0) const;
 
   // The directory that a path's last component is in ("" of the last component: this directory itself). With `made`
-  // missing ones are made, and *made tells whether any was.
-  [[nodiscard]] unique_fd open_parent(std::string_view path, bool* made = nullptr) const;
+  // missing ones are made, and their paths are added to it.
+  [[nodiscard]] unique_fd open_parent(std::string_view path, std::vector<std::string>* made = nullptr) const;
+
+  // Another descriptor of the same directory. Nothing, and errno set, on failure.
+  [[nodiscard]] std::optional<beneath> copy() const;
+
+  // A directory below this one as one that nothing leads out of either. Missing ones are made; no symbolic link is
+  // followed on the way. Nothing, and errno set, on failure.
+  [[nodiscard]] std::optional<beneath> narrowed(std::string_view path) const;
 
   // Makes the directories on the way durable, from the path's parent up.
   [[nodiscard]] bool sync_parents(std::string_view path) const;

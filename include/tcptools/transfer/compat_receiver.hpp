@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/stream.hpp"
@@ -13,8 +14,8 @@ namespace tcptools::transfer {
 class compat_receiver {
  public:
   // All outlive the receiver.
-  compat_receiver(net::stream& stream, receive_context& context, session_info& info)
-      : stream_{stream}, context_{context}, info_{info} {}
+  compat_receiver(net::stream& stream, receive_context& context, session_scope scope, session_info& info)
+      : stream_{stream}, context_{context}, scope_{std::move(scope)}, info_{info}, allowance_{scope_.max_bytes} {}
 
   // Takes files until the sender closes between two of them. Of a file that did not arrive whole nothing is kept.
   [[nodiscard]] net::awaitable<result<void>> run(byte_view already_read);
@@ -32,7 +33,9 @@ class compat_receiver {
 
   net::stream& stream_;
   receive_context& context_;
+  session_scope scope_;
   session_info& info_;
+  byte_allowance allowance_;
   bool is_first_ = true;  // the header to come
   bool said_go_ahead_ = false;
   byte_buffer unread_;  // was read and belongs to what comes next

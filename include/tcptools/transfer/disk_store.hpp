@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "tcptools/transfer/beneath.hpp"
 #include "tcptools/transfer/store.hpp"
@@ -25,11 +27,11 @@ struct store_options {
   std::uint64_t max_file_size = std::uint64_t{1} << 40U;
   std::uint64_t min_free = std::uint64_t{64} << 20U;  // of the file system, bytes
   resolution paths = resolution::automatic;
+  bool keep_existing = false;  // what is there already keeps mode and time, too, unless it is a directory made here
 };
 
-// Directories below the root that were made durable, with all that is above them, since the store was opened. Any
-// thread.
-class durable_directories {
+// Directories below the root of which something is known. Bounded: it may be forgotten. Any thread.
+class known_directories {
  public:
   [[nodiscard]] bool contains(const std::string& path);
   void add(const std::string& path);
@@ -46,7 +48,10 @@ struct store_place {
   beneath root;
   unique_fd unfinished;  // the directory .tcpsend
   store_options options;
-  std::unique_ptr<durable_directories> durable = std::make_unique<durable_directories>();
+  std::string prefix;  // of the root, seen from the directory that .tcpsend is in: "" or "SUB/"
+  // They were made durable, with all that is above them; they were made here. Since the store was opened.
+  std::unique_ptr<known_directories> durable = std::make_unique<known_directories>();
+  std::unique_ptr<known_directories> made = std::make_unique<known_directories>();
 };
 
 class disk_store final : public store {
@@ -61,15 +66,23 @@ class disk_store final : public store {
   [[nodiscard]] result<std::optional<placed>> find(const entry& item, const digest& content_digest) override;
   [[nodiscard]] result<placed> make_directory(const entry& item) override;
   [[nodiscard]] result<placed> make_symlink(const entry& item) override;
+  [[nodiscard]] result<std::shared_ptr<store>> narrowed(const session_rights& rights) override;
   [[nodiscard]] std::uint64_t largest_file() const override { return place_.options.max_file_size; }
 
  private:
   // The path it has now.
   [[nodiscard]] result<std::string> put_symlink(const entry& item, int parent);
 
+  // What a store for these rights, or none, stands on.
+  [[nodiscard]] result<store_place> narrow(const std::string& directory, bool no_replace) const;
+
   explicit disk_store(store_place place) : place_{std::move(place)} {}
 
+  static constexpr std::size_t most_idle_views = 64;
+
   store_place place_;
+  std::mutex views_mutex_;
+  std::map<std::pair<std::string, bool>, std::shared_ptr<disk_store>> views_;  // by directory and no_replace
 };
 
 }  // namespace tcptools::transfer

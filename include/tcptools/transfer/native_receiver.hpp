@@ -25,7 +25,8 @@ class native_receiver {
   using admission = std::function<net::awaitable<result<void>>(session_id)>;
 
   // All outlive the receiver.
-  native_receiver(net::stream& stream, receive_context& context, session_info& info, admission admit);
+  native_receiver(net::stream& stream, receive_context& context, session_scope scope, session_info& info,
+                  admission admit);
 
   // Runs the connection to its end. What has arrived is stored when it returns, and no file is held any more. Success
   // is BYE from both sides.
@@ -50,6 +51,7 @@ class native_receiver {
 
   net::stream& stream_;
   receive_context& context_;
+  session_scope scope_;
   session_info& info_;
   admission admit_;
   receive_machine machine_;

@@ -46,6 +46,9 @@ struct older_version {
 // Mode and time of an open file, unless they are right already.
 [[nodiscard]] result<void> set_metadata(int fd, const entry& item);
 
+// The same for what was there before, unless the store is to leave that as it is.
+[[nodiscard]] result<void> touch(const store_place& place, int fd, const entry& item);
+
 // fsync, unless the store is told not to.
 [[nodiscard]] result<void> make_durable(const store_place& place, int fd, const entry& item);
 

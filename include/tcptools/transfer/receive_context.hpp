@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "tcptools/net/completion.hpp"
@@ -19,6 +20,8 @@ struct session_info {
   std::uint64_t number = 0;  // 1, 2, 3, ... per server
   std::string peer;          // "127.0.0.1:4711"
   language speaks = language::native;
+  std::string key;        // the name of the key it came with, or its certificate's subject; empty: neither
+  std::string directory;  // what its paths are relative to, below the receiver's directory; empty: that itself
   std::chrono::steady_clock::time_point started;
   std::uint64_t delivered = 0;       // entries, unchanged ones included
   std::uint64_t failed = 0;          // entries
@@ -43,6 +46,12 @@ class receive_observer {
   // The observer cannot keep up: sessions wait for when_ready() before they read on.
   [[nodiscard]] virtual bool is_overloaded() const noexcept { return false; }
   virtual net::awaitable<void> when_ready() { co_return; }
+};
+
+// What one of them may use.
+struct session_scope {
+  std::shared_ptr<store> where;
+  std::uint64_t max_bytes = unlimited_bytes;
 };
 
 struct receive_context {

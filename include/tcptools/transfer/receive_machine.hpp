@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tcptools/base/result.hpp"
+#include "tcptools/transfer/byte_allowance.hpp"
 #include "tcptools/transfer/jobs.hpp"
 #include "tcptools/transfer/limits.hpp"
 #include "tcptools/transfer/protocol.hpp"
@@ -34,9 +35,10 @@ class receive_machine {
     std::uint32_t window = limits::window;
     std::uint32_t open_files = limits::open_files;
     std::uint64_t largest_file = 0;
+    std::uint64_t max_bytes = unlimited_bytes;  // of all files of this connection together
   };
 
-  explicit receive_machine(settings chosen) : settings_{chosen} {}
+  explicit receive_machine(settings chosen);
 
   // Fails with errc::protocol_violation or version_unsupported: tell the sender (ERROR) and close. With errc::cancelled
   // or whatever the sender said if the frame is an ERROR. `owner` keeps alive what the frame's views point to.
@@ -109,6 +111,7 @@ class receive_machine {
   void push_urgent(job value);
 
   settings settings_;
+  byte_allowance allowance_;
   std::optional<session_id> session_;
   std::uint32_t last_id_ = 0;
   std::map<std::uint32_t, live_entry> live_;  // entries without an outcome, by id

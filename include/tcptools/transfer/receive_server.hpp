@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,12 +20,24 @@
 
 namespace tcptools::transfer {
 
+// The languages that may be spoken on connections that are not encrypted. The compatibility protocol must also be on.
+struct plain_languages {
+  bool native = true;
+  bool compat = true;
+
+  [[nodiscard]] bool permits(language one) const noexcept { return one == language::native ? native : compat; }
+};
+
 class receive_server {
  public:
   struct settings {
     std::size_t max_sessions = 256;
+    std::size_t max_per_address = 64;
     bool compat = true;
     bool once = false;  // end after one session; one that was lost may come back within the idle timeout
+    plain_languages plain;
+    // Whether who a peer has proved to be still counts; empty: it always does.
+    std::function<bool(const net::peer_identity&)> still_welcome;
   };
 
   // All outlive the server.
@@ -38,7 +51,7 @@ class receive_server {
   // Ends every session at once.
   void force();
 
-  // To be called after keys have changed or expired: sessions of those that are gone end.
+  // To be called after keys have changed or expired: sessions of peers that are no longer welcome end.
   void recheck();
 
   // How the session that `once` waits for ended.
@@ -48,6 +61,7 @@ class receive_server {
   // A session at work; exactly one of the receivers is there once the language is known.
   struct session {
     std::shared_ptr<net::stream> stream;
+    std::shared_ptr<const net::peer_identity> owner;  // null: anybody
     session_info info;
     std::optional<native_receiver> native;
     std::optional<compat_receiver> compat;
@@ -56,9 +70,16 @@ class receive_server {
   };
 
   net::awaitable<void> serve(std::shared_ptr<net::stream> stream);
-  [[nodiscard]] net::awaitable<result<void>> serve_native(session& one, byte_view first);
-  [[nodiscard]] net::awaitable<result<void>> serve_compat(session& one, byte_view first);
-  [[nodiscard]] net::awaitable<result<void>> turn_away(net::stream& stream);
+  [[nodiscard]] net::awaitable<result<void>> serve(session& one, language spoken, byte_view first);
+  [[nodiscard]] net::awaitable<result<void>> serve_native(session& one, session_scope scope, byte_view first);
+  [[nodiscard]] net::awaitable<result<void>> serve_compat(session& one, session_scope scope, byte_view first);
+  [[nodiscard]] bool is_welcome(const session& one) const;
+  // What the session's key entitles it to.
+  [[nodiscard]] net::awaitable<result<session_scope>> scope_of(session& one);
+  // Tells a sender of the native protocol why.
+  [[nodiscard]] net::awaitable<result<void>> turn_away(net::stream& stream, error why);
+  // Of all or the admitted sessions, those of everybody and of this address.
+  [[nodiscard]] bool is_crowded(const session& one, bool admitted_only) const;
   // Ends an older connection of the same session: its sender knows better than we do that it is lost.
   [[nodiscard]] net::awaitable<result<void>> admit_native(session& one, session_id id);
   // Fails with errc::busy if too many are at work.

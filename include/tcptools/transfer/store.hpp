@@ -13,6 +13,7 @@
 #include "tcptools/base/result.hpp"
 #include "tcptools/transfer/digest.hpp"
 #include "tcptools/transfer/entry.hpp"
+#include "tcptools/transfer/session_rights.hpp"
 
 namespace tcptools::transfer {
 
@@ -95,6 +96,11 @@ class store {
 
   [[nodiscard]] virtual result<placed> make_directory(const entry& item) = 0;
   [[nodiscard]] virtual result<placed> make_symlink(const entry& item) = 0;
+
+  // This store as a session with these rights may see it: below their directory alone, which is made if it is missing,
+  // and without replacing anything where they say so. Of one path there is one lock, whatever it is seen from. It may
+  // outlive this store.
+  [[nodiscard]] virtual result<std::shared_ptr<store>> narrowed(const session_rights& rights) = 0;
 
   // Files larger than this are refused; what WELCOME announces.
   [[nodiscard]] virtual std::uint64_t largest_file() const = 0;

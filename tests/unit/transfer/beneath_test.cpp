@@ -12,6 +12,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
@@ -165,10 +166,10 @@ TEST_CASE("a link out of the directory is never followed") {
     for (const char* path : {"up/x", "d/up/x", "via/x", "parent/x", "top/x", "up/sub/x", "up/new/x", "dangling/x",
                              "parent/outside/new/x"}) {
       CAPTURE(path);
-      bool made = false;
+      std::vector<std::string> made;
       CHECK_FALSE(root.open_parent(path));
       CHECK_FALSE(root.open_parent(path, &made));
-      CHECK_FALSE(made);
+      CHECK(made.empty());
       CHECK_FALSE(root.sync_parents(path));
     }
     CHECK(place.outside_is_untouched());
@@ -193,13 +194,13 @@ TEST_CASE("a link within the directory is followed by the kernel and refused ste
   // An absolute target leads out first, wherever it ends.
   for (const resolution how : both) CHECK_FALSE(open_root(dir / "root", how).open_file("absolute/file", reading));
 
-  bool made = false;
+  std::vector<std::string> made;
   const unique_fd parent = open_root(dir / "root", resolution::automatic).open_parent("d/link/x/y/file", &made);
   CHECK(is_same(parent, dir / "root/real/x/y"));
-  CHECK(made);
-  made = false;
+  CHECK_FALSE(made.empty());
+  made.clear();
   CHECK_FALSE(open_root(dir / "root", resolution::stepwise).open_parent("d/link/z/file", &made));
-  CHECK_FALSE(made);
+  CHECK(made.empty());
   CHECK_FALSE(fs::exists(dir / "root/real/z"));
 }
 
@@ -218,10 +219,10 @@ TEST_CASE("links around in a circle end") {
     const two_directories place{how};
     place.link("b", "a");
     place.link("a", "b");
-    bool made = false;
+    std::vector<std::string> made;
     CHECK_FALSE(place.root().open_file("a", reading));
     CHECK_FALSE(place.root().open_parent("a/x", &made));
-    CHECK_FALSE(made);
+    CHECK(made.empty());
   }
 }
 
@@ -234,10 +235,10 @@ TEST_CASE("dots that would lead out do not, though paths with them never come th
     CHECK_FALSE(root.open_file(path, reading));
     CHECK(errno == EXDEV);
   }
-  bool made = false;
+  std::vector<std::string> made;
   CHECK_FALSE(root.open_parent("../outside/x", &made));
   CHECK_FALSE(root.open_parent("../outside/new/x", &made));
-  CHECK_FALSE(made);
+  CHECK(made.empty());
   CHECK(place.outside_is_untouched());
 }
 
@@ -256,20 +257,20 @@ TEST_CASE("missing directories are made where that is asked for, and told") {
     CHECK(errno == ENOENT);
     CHECK_FALSE(fs::exists(dir / "a"));
 
-    bool made = false;
+    std::vector<std::string> made;
     CHECK(is_same(root.open_parent("a/b/c/file", &made), dir / "a/b/c"));
-    CHECK(made);
+    CHECK(made == std::vector<std::string>{"a", "a/b", "a/b/c"});
     CHECK(root.sync_parents("a/b/c/file"));
-    made = false;
+    made.clear();
     CHECK(is_same(root.open_parent("a/b/c/file", &made), dir / "a/b/c"));
-    CHECK_FALSE(made);
+    CHECK(made.empty());
     CHECK(is_same(root.open_parent("a/b/c/d/file", &made), dir / "a/b/c/d"));
-    CHECK(made);
-    made = false;
+    CHECK_FALSE(made.empty());
+    made.clear();
     const unique_fd itself = root.open_parent("file", &made);
     CHECK(is_same(itself, dir.path().string()));
     CHECK(itself.get() != root.get());
-    CHECK_FALSE(made);
+    CHECK(made.empty());
     CHECK(root.sync_parents("file"));
   }
 }
@@ -279,12 +280,12 @@ TEST_CASE("a file on the way to a parent stays what it is") {
     const temp_dir dir;
     dir.write("a", "content");
     const beneath root = open_root(dir.path(), how);
-    bool made = false;
+    std::vector<std::string> made;
     for (const char* path : {"a/file", "a/b/file"}) {
       CHECK_FALSE(root.open_parent(path, &made));
       CHECK(errno == ENOTDIR);
     }
-    CHECK_FALSE(made);
+    CHECK(made.empty());
     CHECK(dir.read("a") == "content");
   }
 }
@@ -298,9 +299,9 @@ TEST_CASE("the directories of the longest path can be made") {
     const temp_dir dir;
     const beneath root = open_root(dir.path(), how);
     const std::string_view longest = std::string_view{path}.substr(0, path.size() - 1);
-    bool made = false;
+    std::vector<std::string> made;
     CHECK(root.open_parent(longest, &made));
-    CHECK(made);
+    CHECK_FALSE(made.empty());
     CHECK(root.sync_parents(longest));
     CHECK_FALSE(root.open_file(parent_of(longest), making, 0600));
     CHECK(errno == EEXIST);
@@ -329,9 +330,9 @@ TEST_CASE("nothing outside is reached while a directory is swapped for a link ou
       const unique_fd file = root.open_file("swap/secret", reading);
       file ? ++opened : ++refused;
       if (file && content_of(file) != "inside") wrong = content_of(file);
-      bool made = false;
+      std::vector<std::string> made;
       const unique_fd parent = root.open_parent("swap/made/x", i % 16 == 0 ? &made : nullptr);
-      if (made && fs::exists(dir / "outside/made")) wrong = "a directory was made outside";
+      if (!made.empty() && fs::exists(dir / "outside/made")) wrong = "a directory was made outside";
       const unique_fd fresh = root.open_file("swap/new", O_WRONLY | O_CREAT, 0600);
     }
     stop = true;
@@ -369,5 +370,46 @@ TEST_CASE("nothing outside is reached while a file is swapped for a link out") {
     CHECK(opened > 0);
     CHECK(wrong == 0);
     CHECK(place.outside_is_untouched());
+  }
+}
+
+TEST_CASE("a narrower root is made where it is missing") {
+  for (const resolution how : both) {
+    const temp_dir dir;
+    const beneath root = open_root(dir.path(), how);
+    const auto narrow = root.narrowed("a/b");
+    REQUIRE(narrow);
+    CHECK(fs::is_directory(dir / "a/b"));
+    CHECK(narrow->open_file("f", making, 0600));
+    CHECK(fs::exists(dir / "a/b/f"));
+    const auto again = root.narrowed("a/b");
+    REQUIRE(again);
+    CHECK(content_of(again->open_file("f", reading)).empty());
+  }
+}
+
+TEST_CASE("nothing leads out of a narrower root, nor into another than the one that is meant") {
+  for (const resolution how : both) {
+    const two_directories place{how};
+    const temp_dir& dir = place.dir;
+    dir.write("root/secret", "secret");
+    fs::create_directory(dir / "root/mine");
+    fs::create_symlink("../secret", dir / "root/mine/up");
+    fs::create_symlink("../../outside/secret", dir / "root/mine/out");
+    fs::create_directory_symlink("..", dir / "root/mine/above");
+    fs::create_directory_symlink("mine", dir / "root/link");
+    const beneath root = place.root();
+    const auto narrow = root.narrowed("mine");
+    REQUIRE(narrow);
+    for (const char* path : {"up", "out", "above/secret"}) {
+      CAPTURE(path);
+      CHECK_FALSE(narrow->open_file(path, reading));
+    }
+    CHECK_FALSE(root.narrowed("link"));
+    CHECK_FALSE(root.narrowed("mine/above"));
+    CHECK_FALSE(root.narrowed("mine/above/new"));
+    CHECK_FALSE(root.narrowed("secret"));
+    CHECK(place.outside_is_untouched());
+    CHECK_FALSE(fs::exists(dir / "root/new"));
   }
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -691,4 +692,63 @@ TEST_CASE("after ERROR nothing more is said") {
   CHECK(talk.outcomes() == "a: ok");
   talk.answer(job_results::opened{2, error{errc::busy}});
   CHECK_FALSE(talk.machine.finished());
+}
+
+TEST_CASE("the sum of what is offered may reach the allowance, and not pass it") {
+  receive_machine::settings chosen = usual;
+  chosen.max_bytes = little.size() * 2 + 10;
+  auto talk = receiver_script::begun(chosen);
+  talk.hear(inlined(1, "a", little));
+  talk.hear(promised(2, "b", little));
+  talk.hear(open_file(3, "c", 11));
+  talk.hear(inlined(4, "d", as_bytes("0123456789")));
+  talk.hear(inlined(5, "e", as_bytes("x")));
+  talk.hear(inlined(6, "empty", {}));
+  CHECK(talk.outcomes() == "c: 7, e: 7");
+  CHECK(talk.jobs() == "put 1, find 2, put 4, put 6");
+}
+
+TEST_CASE("an allowance bounds what WELCOME announces, and one file") {
+  receive_machine::settings chosen = usual;
+  chosen.max_bytes = 1000;
+  receiver_script talk{chosen};
+  talk.hear(frames::hello{});
+  const byte_buffer welcome = talk.machine.take_answers();
+  CHECK(std::get<frames::welcome>(*decode(welcome)->value).largest_file == 1000);
+  talk.hear(open_file(1, "a", 1001));
+  CHECK(talk.outcomes() == "a: 7");
+  talk.hear(open_file(2, "b", 1000));
+  CHECK(talk.outcomes().empty());
+}
+
+TEST_CASE("what failed or was given up still counts: something of it may be kept") {
+  receive_machine::settings chosen = usual;
+  chosen.max_bytes = large.size();
+  auto talk = receiver_script::begun(chosen);
+  talk.hear(open_file(1, "a", large.size())).opened(1);
+  talk.hear(frames::cancel{1, wire_code::cancelled, {}});
+  talk.hear(inlined(2, "b", little));
+  CHECK(talk.outcomes() == "a: 16, b: 7");
+}
+
+TEST_CASE("a stream is cut off where it passes the allowance") {
+  receive_machine::settings chosen = usual;
+  chosen.max_bytes = smallest_block + 10;
+  auto talk = receiver_script::begun(chosen);
+  talk.hear(frames::offer{1, stream_entry("s"), {}}).opened(1);
+  const byte_view content = large;
+  const auto block = [](std::uint64_t index, byte_view data) { return frames::block{1, index, digest_of(data), data}; };
+  talk.hear(block(0, content.first(smallest_block)));
+  talk.hear(block(1, content.first(4)));
+  talk.hear(block(1, content.first(10)));
+  (void)talk.jobs();
+  CHECK(talk.outcomes().empty());
+  SECTION("by its last block, sent again") { talk.hear(block(1, content.first(11))); }
+  SECTION("by what comes beside it") {
+    talk.hear(inlined(2, "b", little));
+    CHECK(talk.outcomes() == "b: 7");
+    talk.hear(block(1, content.first(12)));
+  }
+  CHECK(talk.outcomes() == "s: 7");
+  CHECK(talk.jobs() == "abandon 1 and discard");
 }

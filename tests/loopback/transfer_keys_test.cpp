@@ -1,0 +1,207 @@
+// Transfers by senders that have proved who they are: what their keys entitle them to, and until when.
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/raw_sender.hpp"
+#include "support/transfer_rig.hpp"
+#include "tcptools/net/key_ring.hpp"
+#include "tcptools/net/tls_context.hpp"
+
+using namespace tcptools;
+using namespace tcptools::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+byte_buffer content_of(std::size_t size, unsigned seed) {
+  byte_buffer bytes(size);
+  std::uint32_t state = seed * 2654435761U + 1;
+  for (std::byte& one : bytes) {
+    state = state * 1664525U + 1013904223U;
+    one = static_cast<std::byte>(state >> 24U);
+  }
+  return bytes;
+}
+
+transfer::entry file(const std::string& path, std::size_t size) {
+  transfer::entry item;
+  item.kind = transfer::entry_kind::file;
+  item.path = path;
+  item.mode = 0640;
+  item.modified = {1'700'000'000, 5};
+  item.size = item.allocated = size;
+  item.block_log2 = transfer::choose_block_log2(size);
+  return item;
+}
+
+net::key random_key(std::string name, std::vector<net::key_right> rights = {}) {
+  return {std::move(name), net::secret::random(), {}, {}, std::move(rights)};
+}
+
+net::gate::settings behind(const std::shared_ptr<const net::key_ring>& keys) {
+  net::tls_server::settings chosen;
+  chosen.keys = keys;
+  auto tls = net::tls_server::make(std::move(chosen));
+  REQUIRE(tls);
+  net::gate::settings gate;
+  gate.tls = std::move(*tls);
+  return gate;
+}
+
+// A server with keys, which may change.
+struct keyed_rig {
+  explicit keyed_rig(std::vector<net::key> all)
+      : keys{std::make_shared<net::key_ring>(std::move(all))}, rig{settings(), 5s, behind(keys)} {}
+
+  [[nodiscard]] transfer::receive_server::settings settings() const {
+    transfer::receive_server::settings chosen;
+    chosen.plain = {false, false};
+    chosen.still_welcome = [ring = keys](const net::peer_identity& who) {
+      return who.by_key == nullptr || ring->holds(*who.by_key, std::chrono::system_clock::now());
+    };
+    return chosen;
+  }
+
+  [[nodiscard]] std::shared_ptr<const net::tls_client> client(const std::string& name) const {
+    net::tls_client::settings chosen;
+    chosen.by_key = keys->find(name);
+    auto tls = net::tls_client::make(std::move(chosen));
+    REQUIRE(tls);
+    return std::move(*tls);
+  }
+  net::awaitable<result<void>> send(const std::string& name, transfer::source& from, recording_send_observer& told) {
+    transfer::send_settings chosen;
+    chosen.port = rig.listener->port();
+    chosen.tls = client(name);
+    co_return co_await rig.send(from, told, std::move(chosen));
+  }
+
+  std::shared_ptr<net::key_ring> keys;
+  transfer_rig rig;
+};
+
+std::optional<errc> failure_of(const transfer::send_outcome& one) {
+  return one.outcome ? std::nullopt : std::optional{one.outcome.error().code()};
+}
+
+}  // namespace
+
+TEST_CASE("files arrive through TLS, and where the key's directory is", "[loopback]") {
+  keyed_rig keyed{{random_key("all"), random_key("web", {{"dir", "logs/web"}})}};
+  memory_source from;
+  from.add(file("small", 5000), content_of(5000, 1));
+  from.add(file("large", 3'000'000), content_of(3'000'000, 2));
+  recording_send_observer told;
+  recording_send_observer told_web;
+  memory_source again;
+  again.add(file("small", 7000), content_of(7000, 3));
+  auto body = [&]() -> net::awaitable<void> {
+    const result<void> end = co_await keyed.send("all", from, told);
+    CHECK(end);
+    const result<void> web = co_await keyed.send("web", again, told_web);
+    CHECK(web);
+  };
+  keyed.rig.run(body());
+  const auto stored = keyed.rig.store.entries();
+  REQUIRE(stored.contains("large"));
+  CHECK(stored.at("large").content == content_of(3'000'000, 2));
+  CHECK(stored.at("small").content == content_of(5000, 1));
+  const auto view = keyed.rig.store.view("logs/web");
+  REQUIRE(view);
+  CHECK(view->entries().at("small").content == content_of(7000, 3));
+  REQUIRE(told_web.outcomes.size() == 1);
+  CHECK(told_web.outcomes[0].outcome->path == "small");
+}
+
+TEST_CASE("a key delivers as much as it may", "[loopback]") {
+  keyed_rig keyed{{random_key("little", {{"max-bytes", "100000"}})}};
+  memory_source from;
+  from.add(file("a", 60'000), content_of(60'000, 1));
+  from.add(file("b", 50'000), content_of(50'000, 2));
+  from.add(file("c", 40'000), content_of(40'000, 3));
+  from.add(file("d", 100'001), content_of(100'001, 4));
+  recording_send_observer told;
+  auto body = [&]() -> net::awaitable<void> {
+    const result<void> end = co_await keyed.send("little", from, told);
+    CHECK(end);
+  };
+  keyed.rig.run(body());
+  REQUIRE(told.outcomes.size() == 4);
+  unsigned refused = 0;
+  for (const transfer::send_outcome& one : told.outcomes) {
+    CAPTURE(one.what.item.path);
+    const bool too_large = one.what.item.path == "b" || one.what.item.path == "d";
+    CHECK(failure_of(one) == (too_large ? std::optional{errc::too_large} : std::nullopt));
+    refused += too_large ? 1 : 0;
+  }
+  CHECK(refused == 2);
+  CHECK(keyed.rig.store.entries().size() == 2);
+}
+
+TEST_CASE("whoever has no key that is known is refused, and does not try again", "[loopback]") {
+  keyed_rig keyed{{random_key("a")}};
+  const keyed_rig stranger{{random_key("a")}};
+  memory_source from;
+  from.add(file("f", 10), content_of(10, 1));
+  recording_send_observer told;
+  auto body = [&]() -> net::awaitable<void> {
+    transfer::send_settings chosen;
+    chosen.port = keyed.rig.listener->port();
+    chosen.tls = stranger.client("a");
+    chosen.retry_for = 20s;
+    const result<void> end = co_await keyed.rig.send(from, told, std::move(chosen));
+    REQUIRE_FALSE(end);
+    CHECK(end.error().code() == errc::refused);
+  };
+  keyed.rig.run(body());
+  CHECK(told.retries.empty());
+  CHECK(keyed.rig.store.operations() == 0);
+}
+
+TEST_CASE("another key does not take a session's place, its own does", "[loopback]") {
+  keyed_rig keyed{{random_key("a"), random_key("b")}};
+  auto body = [&]() -> net::awaitable<void> {
+    raw_sender first{co_await keyed.rig.connect(keyed.client("a"))};
+    co_await first.greet(session_number(1));
+    CHECK(co_await first.hear_welcome());
+    raw_sender other{co_await keyed.rig.connect(keyed.client("b"))};
+    co_await other.greet(session_number(1));
+    CHECK(co_await other.hear_welcome());
+    co_await first.say(transfer::frames::bye{});
+    CHECK((co_await first.hear<transfer::frames::bye>()).has_value());
+
+    raw_sender again{co_await keyed.rig.connect(keyed.client("b"))};
+    co_await again.greet(session_number(1));
+    CHECK(co_await again.hear_welcome());
+    CHECK(co_await other.hear_end());
+  };
+  keyed.rig.run(body());
+}
+
+TEST_CASE("sessions of a key that is gone end, others go on", "[loopback]") {
+  const net::key stays = random_key("stays");
+  keyed_rig keyed{{random_key("goes"), stays}};
+  auto body = [&]() -> net::awaitable<void> {
+    raw_sender leaver{co_await keyed.rig.connect(keyed.client("goes"))};
+    co_await leaver.greet(session_number(1));
+    CHECK(co_await leaver.hear_welcome());
+    raw_sender stayer{co_await keyed.rig.connect(keyed.client("stays"))};
+    co_await stayer.greet(session_number(2));
+    CHECK(co_await stayer.hear_welcome());
+    raw_sender silent{co_await keyed.rig.connect(keyed.client("goes"))};
+
+    keyed.keys->replace({stays});
+    keyed.rig.server.recheck();
+    CHECK(co_await leaver.hear_error() == transfer::wire_code::refused);
+    CHECK(co_await leaver.hear_end());
+    co_await silent.greet(session_number(3));
+    CHECK_FALSE(co_await silent.hear_welcome());
+    co_await stayer.say(transfer::frames::bye{});
+    CHECK((co_await stayer.hear<transfer::frames::bye>()).has_value());
+  };
+  keyed.rig.run(body());
+}
