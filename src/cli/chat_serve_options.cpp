@@ -67,6 +67,7 @@ void add_chat_serve_options(CLI::App& app, chat_serve_options& options) {
   add_bytes(app, "--max-memory", chat.max_memory, 1U << 20U, "512MiB",
             "Memory of logs and queues, beyond which the slowest sessions end");
   add_flood_options(app, chat.flood);
+  add_confine_option(app, options.confine);
   add_log_options(app, options.log);
 }
 

@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <string>
 
+#include "cli/confine_option.hpp"
 #include "cli/event_log.hpp"
 #include "cli/listening.hpp"
 #include "cli/server_security.hpp"
@@ -17,6 +18,7 @@ struct chat_serve_options {
   chat::server_settings chat;
   std::string history;
   bool console = false;
+  confine_mode confine = confine_mode::automatic;
   log_options log;
 };
 

@@ -4,15 +4,18 @@
 #include <asio/io_context.hpp>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "cli/chat_console.hpp"
 #include "cli/chat_serve_options.hpp"
 #include "cli/chat_serve_report.hpp"
+#include "cli/confine_option.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/key_watch.hpp"
 #include "cli/listening.hpp"
@@ -32,6 +35,18 @@
 
 namespace tcptools::cli {
 namespace {
+
+// SQLite keeps its files open, and at the end removes those beside the history.
+access_needs needs_of(const chat_serve_options& options, const server_security_options& security) {
+  access_needs needs;
+  needs.readable = security.directories();
+  if (options.history.empty()) return needs;
+  std::error_code failure;
+  const std::string file = std::filesystem::canonical(options.history, failure).string();
+  for (const char* const suffix : {"", "-wal", "-shm", ".lock"}) needs.files.emplace_back(file + suffix);
+  needs.tidied = directories_of(options.history);
+  return needs;
+}
 
 int failed(const error& why) {
   status_line{"tcpchat serve"}.say(why.text());
@@ -76,9 +91,9 @@ class serving {
     }
   }
 
-  void start() {
+  void start(const confine_outcome& confined) {
     doorkeeper_.on_start(security_);
-    report_.on_listening(listener_.text(), options_.history);
+    report_.on_listening(listener_.text(), options_.history, confined);
     tasks_.spawn("serve", serve());
     if (console_) tasks_.spawn("console", console_->run());
   }
@@ -160,7 +175,9 @@ int serve_chat(const chat_serve_options& options) {
   kept = {};
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
-  server.start();
+  const auto confined = confine_server(options.confine, needs_of(options, chosen), false, options.listen.port_file);
+  if (!confined) return failed(confined.error());
+  server.start(*confined);
   io.run();
   return static_cast<int>(exit_code::success);
 }

@@ -19,9 +19,12 @@ json fields_of(const chat::member& who) {
 
 }  // namespace
 
-void chat_serve_report::on_listening(const std::string& addresses, const std::string& history) {
+void chat_serve_report::on_listening(const std::string& addresses, const std::string& history,
+                                     const confine_outcome& confined) {
+  if (!confined.is_confined) log_.write(log_level::debug, "not confined", {{"why", confined.why_not}});
   json fields{{"on", addresses}};
   if (!history.empty()) fields["history"] = history;
+  fields["confined"] = confined.is_confined ? "yes" : "no";
   log_.write(log_level::info, "listening", fields);
 }
 

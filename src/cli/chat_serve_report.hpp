@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/confine_option.hpp"
 #include "cli/event_log.hpp"
 #include "tcptools/base/error.hpp"
 #include "tcptools/chat/chat_machine.hpp"
@@ -24,7 +25,7 @@ class chat_serve_report final : public chat::server_observer {
 
   [[nodiscard]] event_log& log() noexcept { return log_; }
 
-  void on_listening(const std::string& addresses, const std::string& history);
+  void on_listening(const std::string& addresses, const std::string& history, const confine_outcome& confined);
   void on_stopping(int signal);
   void on_trouble(const error& what);
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 
+#include "cli/confine_option.hpp"
 #include "cli/event_log.hpp"
 #include "cli/listening.hpp"
 #include "cli/server_security.hpp"
@@ -21,6 +22,7 @@ struct serve_options {
   transfer::receive_server::settings server;
   std::chrono::milliseconds idle_timeout{30'000};
   std::string exec;
+  confine_mode confine = confine_mode::automatic;
   bool json = false;
   log_options log;
 };

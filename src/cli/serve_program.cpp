@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "cli/confine_option.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/key_watch.hpp"
 #include "cli/listening.hpp"
@@ -37,6 +38,13 @@ transfer::receive_server::settings server_settings(const serve_options& options,
   chosen.plain = {security.options().allows_plain("native"), security.options().allows_plain("compat")};
   chosen.still_welcome = [&security](const net::peer_identity& who) { return security.is_welcome(who); };
   return chosen;
+}
+
+access_needs needs_of(const serve_options& options, const server_security_options& security) {
+  access_needs needs;
+  needs.trees.emplace_back(options.directory);
+  needs.readable = security.directories();
+  return needs;
 }
 
 int failed(const error& why) {
@@ -105,8 +113,11 @@ int run_serve(const serve_options& options) {
   };
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
+  const auto confined =
+      confine_server(options.confine, needs_of(options, chosen), !options.exec.empty(), options.listen.port_file);
+  if (!confined) return failed(confined.error());
   doorkeeper.on_start(**security);
-  report.on_listening((*listener)->text(), (*listener)->port());
+  report.on_listening((*listener)->text(), (*listener)->port(), *confined);
   tasks.spawn("serve", serve());
   io.run();
 

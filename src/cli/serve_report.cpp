@@ -47,8 +47,10 @@ serve_report::serve_report(const serve_options& options, const net::any_executor
                          {{"command", options_.exec}, {"path", call.name}, {"how", how}});
             }} {}
 
-void serve_report::on_listening(const std::string& addresses, std::uint16_t port) {
-  log_.write(log_level::info, "listening", {{"on", addresses}, {"dir", directory_.string()}});
+void serve_report::on_listening(const std::string& addresses, std::uint16_t port, const confine_outcome& confined) {
+  if (!confined.is_confined) log_.write(log_level::debug, "not confined", {{"why", confined.why_not}});
+  log_.write(log_level::info, "listening",
+             {{"on", addresses}, {"dir", directory_.string()}, {"confined", confined.is_confined ? "yes" : "no"}});
   if (options_.json)
     print_json({{"type", "listening"}, {"addresses", addresses}, {"port", port}, {"dir", directory_.string()}});
 }

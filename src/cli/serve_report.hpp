@@ -15,7 +15,7 @@ class serve_report final : public transfer::receive_observer {
   // `executor` and `tasks` are for --exec; `options` and `tasks` outlive the report.
   serve_report(const serve_options& options, const net::any_executor& executor, net::task_group& tasks);
 
-  void on_listening(const std::string& addresses, std::uint16_t port);
+  void on_listening(const std::string& addresses, std::uint16_t port, const confine_outcome& confined);
   void on_stopping(int signal);
   void on_session_start(const transfer::session_info& session) override;
   void on_entry(const transfer::session_info& session, const transfer::receive_outcome& entry) override;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
+#include "cli/confine_option.hpp"
 #include "cli/option_types.hpp"
 #include "cli/terminal.hpp"
 #include "tcptools/net/endpoint.hpp"
@@ -71,6 +73,14 @@ result<void> check_reach(const std::vector<asio::ip::address>& bind) {
 }
 
 }  // namespace
+
+std::vector<std::filesystem::path> server_security_options::directories() const {
+  std::vector<std::filesystem::path> all;
+  for (const std::string& file : {key_file, certificate.chain, certificate.private_key, client_ca}) {
+    if (!file.empty()) std::ranges::copy(directories_of(file), std::back_inserter(all));
+  }
+  return all;
+}
 
 bool server_security_options::allows_plain(std::string_view language) const {
   return !is_demanding() || std::ranges::find(allow_plain, language) != allow_plain.end();

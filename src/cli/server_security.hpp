@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ struct server_security_options {
 
   // Whoever comes has to prove who it is, or at least to encrypt.
   [[nodiscard]] bool is_demanding() const noexcept { return !key_file.empty() || !certificate.chain.empty(); }
+  // Beneath which its files are read, now and after they were replaced.
+  [[nodiscard]] std::vector<std::filesystem::path> directories() const;
   // Connections in the clear may speak this.
   [[nodiscard]] bool allows_plain(std::string_view language) const;
 };

@@ -4,12 +4,13 @@
 # ctest: asan
 """
 
+import calendar
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
-import unittest
 
 from chat import Peer, PlainPeer
 from harness import PATIENCE, TCPCHAT, TCPSEND, main, until
@@ -54,7 +55,7 @@ class Keys(SecurityCase):
         self.assertEqual(self.run_tcpchat("who", *to).returncode, 0)
         talk = self.run_tcpchat("connect", *to, input=b"typed\n")
         self.assertEqual(talk.returncode, 0, talk.stderr)
-        talk = self.run_tcpchat("connect", "--plain", *to, input=b"/quit\n")
+        talk = self.run_tcpchat("connect", "--plain", *to, input=b"typed, too\n")
         self.assertEqual(talk.returncode, 0, talk.stderr)
         self.assertEqual(self.refusals(server), [])
 
@@ -168,16 +169,18 @@ class Plain(SecurityCase):
             done = self.send(server, "--protocol", other, "--key", self.key, self.file)
             self.assertEqual(done.returncode, 0, done.stderr)
 
+    def say(self, server, text, *options):
+        return self.run_tcpchat("send", "--host", "127.0.0.1", "--port", server.port, *options, text)
+
     def test_one_language_of_chat(self):
         server = self.serve_chat("--key", self.key, "--allow-plain", "plain")
         with PlainPeer.settled(server) as peer:
-            done = self.run_tcpchat("send", "--host", "127.0.0.1", "--port", server.port, "--key", self.key, "from inside")
+            done = self.say(server, "from inside", "--key", self.key)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("from inside", peer.line())
-        done = self.run_tcpchat("send", "--host", "127.0.0.1", "--port", server.port, "in the clear")
-        self.assertNotEqual(done.returncode, 0)
+        self.assertNotEqual(self.say(server, "in the clear").returncode, 0)
         server = self.serve_chat("--key", self.key, "--allow-plain", "structured")
-        done = self.run_tcpchat("send", "--host", "127.0.0.1", "--port", server.port, "in the clear")
+        done = self.say(server, "in the clear")
         self.assertEqual(done.returncode, 0, done.stderr)
         with Peer(server, b"hello\n") as peer:
             self.assertNotIn(b"/help", peer.rest())
@@ -226,7 +229,8 @@ class CertificateTests(SecurityCase):
     def test_a_key_or_a_certificate(self):
         key = self.key_file("key")
         server = self.serve(*self.shows, "--client-ca", self.ca, "--key", key)
-        for proof in ["--key", key], ["--tls", "--ca", self.ca, "--tls-cert", self.client[0], "--tls-key", self.client[1]]:
+        shown = ["--tls", "--ca", self.ca, "--tls-cert", self.client[0], "--tls-key", self.client[1]]
+        for proof in ["--key", key], shown:
             done = self.send(server, *proof, self.file)
             self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.send(server, "--tls", "--ca", self.ca, self.file).returncode, 4)
@@ -238,7 +242,8 @@ class CertificateTests(SecurityCase):
         self.assertOneLine(done.stderr)
 
     def test_a_certificate_is_read_again(self):
-        chain, key = self.write("chain", self.stranger[0].read_bytes()), self.write("key", self.stranger[1].read_bytes(), 0o600)
+        chain = self.write("chain", self.stranger[0].read_bytes())
+        key = self.write("key", self.stranger[1].read_bytes(), mode=0o600)
         server = self.serve("--tls-cert", chain, "--tls-key", key)
         self.assertEqual(self.send(server, "--tls", "--ca", self.ca, self.file).returncode, 4)
         chain.write_bytes(self.server[0].read_bytes())
@@ -308,7 +313,8 @@ class Reload(SecurityCase):
 
     def test_a_bad_file_changes_nothing(self):
         server = self.serve("--key", self.keys("first"))
-        for bad in "", "nonsense", self.lines["second"] + " no-such-right", self.lines["first"] + "\n" + self.lines["first"]:
+        first, second = self.lines["first"], self.lines["second"]
+        for bad in "", "nonsense", second + " no-such-right", first + "\n" + first:
             self.key_file("keys", bad)
             log = self.reload(server)
             self.assertIn("error keys not read", log)
@@ -347,6 +353,18 @@ class Reload(SecurityCase):
         done = self.run_tcpchat("send", *to, "--key", self.own["second"], "hello")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(b"hello", listening["second"].stdout.readline())
+
+    def test_a_session_ends_when_the_time_of_its_key_is_over(self):
+        over = time.gmtime(time.time() + 4)
+        line = key_line("brief", time.strftime("expires=%Y-%m-%dT%H:%M:%SZ", over))
+        own = self.key_file("brief", line)
+        files, chat = self.serve("--key", own), self.serve_chat("--key", own)
+        sending = self.start_sending(files, "--key", own, "--name", "x", "-", stdin=subprocess.PIPE)
+        listening = self.start("listen", "--host", "127.0.0.1", "--port", chat.port, "--key", own, program=TCPCHAT)
+        until(lambda: "connected" in chat.log())
+        self.assertIsNone(sending.poll())
+        self.assertEqual([one.wait(PATIENCE) for one in (sending, listening)], [4, 4])
+        self.assertGreaterEqual(time.time(), calendar.timegm(over))
 
     def test_without_anything_to_read_it_ends_as_ever(self):
         server = self.serve()
@@ -397,8 +415,6 @@ class Addresses(SecurityCase):
             self.assertEqual(sending.wait(PATIENCE), code)
 
     def carry(self, near, far):
-        import threading
-
         def copy(one, other):
             try:
                 while data := one.recv(1 << 16):
@@ -439,9 +455,8 @@ class Addresses(SecurityCase):
         until(lambda: b"192.0.2.1" in str(self.delivered()).encode() and "delivered" in server.log())
         found = [one["address"] for line in server.log().splitlines() if (one := failregex().search(line))]
         self.assertEqual(found, ["127.0.0.1", "::1"])
-        journal = "Nov 27 07:00:00 host tcpsend[42]: " + next(line for line in server.log().splitlines() if "::1" in line
-                                                             and "not let in" in line)
-        self.assertEqual(failregex().search(journal)["address"], "::1")
+        (line,) = [line for line in server.log().splitlines() if "not let in peer=[::1]" in line]
+        self.assertEqual(failregex().search("Nov 27 07:00:00 host tcpsend[42]: " + line)["address"], "::1")
 
     def test_programs_are_told(self):
         server = self.serve("--json", "--key", self.key)

@@ -18,22 +18,29 @@
 
 namespace tcptools::net {
 
-// Goes before the io_context that results come back to.
+// Goes before the io_context that results come back to. Its threads begin with the first job: what a program does to
+// itself before it runs its io_context, such as to confine itself, holds for them as well.
 class worker_pool {
  public:
-  explicit worker_pool(std::size_t threads) : threads_{threads} {}
+  explicit worker_pool(std::size_t threads) : count_{threads} {}
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
   // Jobs that run are waited for; those that have not begun are dropped, with the coroutines that await them.
   ~worker_pool() {
-    threads_.stop();
-    threads_.join();
+    if (!threads_) return;
+    threads_->stop();
+    threads_->join();
   }
 
-  [[nodiscard]] asio::thread_pool::executor_type get_executor() noexcept { return threads_.get_executor(); }
+  // On one thread only.
+  [[nodiscard]] asio::thread_pool::executor_type get_executor() {
+    if (!threads_) threads_.emplace(count_);
+    return threads_->get_executor();
+  }
 
  private:
-  asio::thread_pool threads_;
+  std::size_t count_;
+  std::optional<asio::thread_pool> threads_;
 };
 
 // Runs `job` on the pool and returns its result on the caller's executor; what it throws is thrown again here. It
