@@ -135,14 +135,14 @@ class RightsTest(KeyCase):
 
     def test_an_admin_may_kick_and_ban_and_others_may_not(self):
         bob = self.start_listening("bob", "--nick", "bob")
-        self.assertExit(self.chat("alice", "connect", input="/kick bob\n"), REFUSED, "admin")
-        self.assertExit(self.chat("alice", "connect", input="/ban 127.0.0.1\n"), REFUSED, "admin")
-        self.assertExit(self.chat("boss", "connect", input="/kick BOB too loud\n"), 0)
+        self.assertExit(self.chat("alice", "connect", input=b"/kick bob\n"), REFUSED, "admin")
+        self.assertExit(self.chat("alice", "connect", input=b"/ban 127.0.0.1\n"), REFUSED, "admin")
+        self.assertExit(self.chat("boss", "connect", input=b"/kick BOB too loud\n"), 0)
         _, err = bob.communicate(timeout=PATIENCE)
         self.assertEqual(bob.returncode, REFUSED)
         self.assertIn("too loud", err)
-        self.assertExit(self.chat("boss", "connect", input="/ban 192.0.2.1\n"), 0)
-        self.assertExit(self.chat("boss", "connect", input="/ban 127.0.0.1\n"), REFUSED, "banned")
+        self.assertExit(self.chat("boss", "connect", input=b"/ban 192.0.2.1\n"), 0)
+        self.assertExit(self.chat("boss", "connect", input=b"/ban 127.0.0.1\n"), REFUSED, "banned")
         self.assertExit(self.chat("alice", "send", "hi"), REFUSED, "banned")
         logged = {entry["event"]: entry for entry in self.server.logged()}
         self.assertEqual((logged["kicks"]["key"], logged["kicks"]["whom"]), ("boss", "bob"))
