@@ -6,14 +6,12 @@
 #include "tcptools/chat/names.hpp"
 #include "tcptools/chat/plain_protocol.hpp"
 #include "tcptools/chat/safe_text.hpp"
+#include "tcptools/net/tls_alert.hpp"
 
 namespace tcptools::chat {
 namespace {
 
-// The alert unexpected_message (RFC 8446, 6.2), for those who speak TLS: no server sends it that speaks TLS and only
-// does not take a key.
-constexpr std::string_view tls_alert{"\x15\x03\x03\x00\x02\x02\x0A", 7};
-constexpr char tls_first_octet = 0x16;
+constexpr auto no_tls_here = net::record_of(net::tls_alert::unexpected_message);
 
 constexpr std::string_view http_answer =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis is a tcpchat server.\n";
@@ -167,7 +165,9 @@ void chat_machine::finish_input(member& who, moment now) {
 void chat_machine::decide(member& who, moment now) {
   const std::string_view held = who.in.held();
   if (held.empty()) return;
-  if (held.front() == tls_first_octet) return end_with(who, tls_alert, "it speaks TLS", now);
+  if (as_bytes(held).front() == net::tls_handshake_record) {
+    return end_with(who, as_text(no_tls_here), "it speaks TLS", now);
+  }
   if (!begins_as_greeting(held) || who.in.overflowed()) return greet_plain(who, now);
   const std::optional<std::string_view> line = who.in.next_line();
   if (!line) return;

@@ -7,6 +7,7 @@
 
 #include "tcptools/base/at_exit.hpp"
 #include "tcptools/chat/limits.hpp"
+#include "tcptools/net/linger.hpp"
 
 namespace tcptools::chat {
 namespace {
@@ -88,16 +89,10 @@ net::awaitable<void> chat_server::turn_away(std::shared_ptr<net::stream> stream,
   }};
   std::string line;
   append_line(line, events::bye{why.code() == errc::refused ? code::refused : code::busy, why.text()});
-  stream->set_deadline(clock::now() + limits::goodbye_wait);
+  const auto until = clock::now() + limits::goodbye_wait;
+  stream->set_deadline(until);
   const result<void> told = co_await stream->write(as_bytes(line));
-  if (!told) co_return;
-  const result<void> half_closed = co_await stream->shutdown_send();
-  if (!half_closed) co_return;
-  // It must have read the answer before the connection is reset by what it says on.
-  for (;;) {
-    const result<std::size_t> got = co_await stream->read_some(scratch_);
-    if (!got) co_return;
-  }
+  if (told) co_await net::linger(*stream, until);
 }
 
 void chat_server::note_news() {

@@ -8,7 +8,7 @@
 #include "tcptools/base/units.hpp"
 #include "tcptools/chat/line_splitter.hpp"
 #include "tcptools/net/task_group.hpp"
-#include "tcptools/net/tls_hint.hpp"
+#include "tcptools/net/tls_alert.hpp"
 
 namespace tcptools::chat {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "tcptools/base/units.hpp"
 #include "tcptools/chat/safe_text.hpp"
-#include "tcptools/net/tls_hint.hpp"
+#include "tcptools/net/tls_alert.hpp"
 
 namespace tcptools::chat {
 

@@ -14,6 +14,7 @@
 #include "tcptools/net/endpoint.hpp"
 #include "tcptools/net/linger.hpp"
 #include "tcptools/net/proxy_header.hpp"
+#include "tcptools/net/tls_alert.hpp"
 #include "tcptools/net/tls_stream.hpp"
 
 namespace tcptools::net {
@@ -23,10 +24,6 @@ using namespace std::chrono_literals;
 using clock = stream::clock;
 
 constexpr std::size_t most_unlogged = 4096;
-
-constexpr std::byte tls_handshake{0x16};
-// What a TLS library understands: the alert handshake_failure (RFC 8446, 6.2).
-constexpr std::array<std::uint8_t, 7> no_tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
 
 std::optional<asio::ip::address> address_of(const peer_info& peer) {
   std::error_code failure;
@@ -48,8 +45,9 @@ awaitable<result<std::byte>> first_byte(tcp_stream& from) {
 }
 
 awaitable<void> tell_that_tls_is_spoken(tcp_stream& to) {
-  const result<void> told = co_await to.write(std::as_bytes(std::span{no_tls_alert}));
-  if (told) co_await linger(to);
+  const auto alert = record_of(tls_alert::handshake_failure);
+  const result<void> told = co_await to.write(byte_view{alert});
+  if (told) co_await linger(to, clock::now() + short_linger);
 }
 
 }  // namespace
@@ -167,7 +165,7 @@ awaitable<result<std::shared_ptr<stream>>> gate::shake_hands(arrival& one) {
   const result<std::byte> first = co_await first_byte(*one.stream);
   const bool has_finished = !first && first.error().code() == errc::end_of_stream;
   const bool is_silent = !first && (has_finished || first.error().code() == errc::timed_out);
-  const bool is_plain = is_silent || (first && *first != tls_handshake);
+  const bool is_plain = is_silent || (first && *first != tls_handshake_record);
   if (is_plain && settings_.allow_plain) co_return one.stream;
   one.stream->set_deadline(one.until);
   // Also who only listens is to know why there is nothing to hear.

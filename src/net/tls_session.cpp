@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tcptools/net/record_cutter.hpp"
+#include "tcptools/net/tls_alert.hpp"
 
 namespace tcptools::net {
 namespace {
@@ -29,9 +30,6 @@ constexpr std::uint32_t most_in_handshake = 256U << 10U;
 // for so much content.
 constexpr std::uint64_t free_messages = 64;
 constexpr std::uint64_t content_per_message = 256U << 10U;
-
-constexpr std::byte alert_record{0x15};
-constexpr std::byte handshake_record{0x16};
 
 // What OpenSSL gives out within one call of this file; empty before and after it, so that one for each thread will do.
 thread_local byte_buffer gathered;
@@ -121,11 +119,11 @@ bool tls_session::inspect(byte_view arrived) {
   for (std::size_t i = 0; i < arrived.size() && arrived_ + i < head_.size(); ++i) head_[arrived_ + i] = arrived[i];
   arrived_ += static_cast<std::uint32_t>(arrived.size());
   const bool is_server = SSL_is_server(ssl_.get()) == 1;
-  if (head_[0] != handshake_record && (is_server || head_[0] != alert_record)) {
+  if (head_[0] != tls_handshake_record && (is_server || head_[0] != tls_alert_record)) {
     return refuse(tls_failure::kind::no_tls);
   }
   if (arrived_ > most_in_handshake) return refuse(tls_failure::kind::too_large);
-  if (head_[0] != handshake_record || arrived_ < head_.size()) return true;
+  if (head_[0] != tls_handshake_record || arrived_ < head_.size()) return true;
   byte_reader length{byte_view{head_}.subspan(5)};
   const std::uint32_t hello = length.u32() & 0xFFFFFFU;  // type and length
   return hello <= longest_hello || refuse(tls_failure::kind::too_large);

@@ -217,7 +217,9 @@ awaitable<result<std::shared_ptr<stream>>> accept_tls(std::shared_ptr<tcp_stream
   if (failure) {
     error why = explain_accepting(*failure, proof, made->native(), chosen.keys != nullptr);
     // There was an alert, and the client may be talking already.
-    if (failure->what == tls_failure::kind::tls) co_await linger(*over);
+    if (failure->what == tls_failure::kind::tls) {
+      co_await linger(*over, stream::clock::now() + short_linger);
+    }
     co_return why;
   }
   SSL_set_app_data(made->native(), nullptr);

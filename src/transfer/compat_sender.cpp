@@ -7,7 +7,7 @@
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/net/sleep.hpp"
-#include "tcptools/net/tls_hint.hpp"
+#include "tcptools/net/tls_alert.hpp"
 #include "tcptools/net/worker_pool.hpp"
 #include "tcptools/transfer/compat_protocol.hpp"
 #include "tcptools/transfer/limits.hpp"

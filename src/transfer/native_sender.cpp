@@ -7,7 +7,7 @@
 #include "tcptools/base/units.hpp"
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/task_group.hpp"
-#include "tcptools/net/tls_hint.hpp"
+#include "tcptools/net/tls_alert.hpp"
 #include "tcptools/transfer/frame_reader.hpp"
 
 namespace tcptools::transfer {

@@ -6,16 +6,14 @@
 
 #include "tcptools/base/at_exit.hpp"
 #include "tcptools/base/text.hpp"
+#include "tcptools/net/linger.hpp"
+#include "tcptools/net/tls_alert.hpp"
 #include "tcptools/transfer/limits.hpp"
 
 namespace tcptools::transfer {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-// A connection that sends a TLS hello is told what a TLS library understands: the alert unexpected_message (RFC 8446,
-// 6.2), which no server sends that speaks TLS and only does not take a key.
-constexpr std::array<std::uint8_t, 7> tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0A};
 
 error no_longer_welcome() { return error{errc::refused, "the key is no longer valid"}; }
 
@@ -130,13 +128,13 @@ net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) 
     if (!left) context_.observer.on_session_end(one.info, got.error());
   } else {
     const byte_view bytes = byte_view{first}.first(*got);
-    const auto octet = std::to_integer<std::uint8_t>(bytes[0]);
     result<void> how;
-    if (octet == tls_first_octet) {
-      (void)co_await stream->write(std::as_bytes(std::span{tls_alert}));
+    if (bytes[0] == net::tls_handshake_record) {
+      const auto alert = net::record_of(net::tls_alert::unexpected_message);
+      (void)co_await stream->write(byte_view{alert});
       how = error{errc::protocol_violation, "it speaks TLS, which this receiver does not"};
     } else {
-      how = co_await serve(one, octet == preface_octets[0] ? language::native : language::compat, bytes);
+      how = co_await serve(one, bytes[0] == preface()[0] ? language::native : language::compat, bytes);
     }
     one.info.bytes_received = stream->bytes_read();
     on_end(one, how);
@@ -232,14 +230,10 @@ net::awaitable<result<void>> receive_server::turn_away(net::stream& stream, erro
     ++turned_away_;
     byte_buffer answer;
     encode(frames::error{to_wire(why.code()), why.text()}, answer);
-    stream.set_deadline(clock::now() + limits::goodbye_wait);
+    const auto until = clock::now() + limits::goodbye_wait;
+    stream.set_deadline(until);
     const result<void> told = co_await stream.write(answer);
-    if (told && co_await stream.shutdown_send()) {
-      // Its sender must have read the answer before the connection is reset by what it sends on.
-      std::array<std::byte, 4096> ignored{};
-      while (co_await stream.read_some(ignored)) {
-      }
-    }
+    if (told) co_await net::linger(stream, until);
     --turned_away_;
   }
   stream.close();

@@ -6,14 +6,17 @@
 #include <cstddef>
 
 #include "tcptools/net/completion.hpp"
-#include "tcptools/net/tcp_stream.hpp"
+#include "tcptools/net/stream.hpp"
 
 namespace tcptools::net {
 
-// After the last word: says no more, and reads until the peer has nothing more to say or a second has passed. If a
+// For those of whom nothing is known yet.
+inline constexpr std::chrono::seconds short_linger{1};
+
+// After the last word: says no more, and reads until the peer has nothing more to say or the time has come. If a
 // connection were closed while there is something to read, it would be reset, and the peer might lose what it was told.
-inline awaitable<void> linger(tcp_stream& on) {
-  on.set_deadline(stream::clock::now() + std::chrono::seconds{1});
+inline awaitable<void> linger(stream& on, stream::clock::time_point until) {
+  on.set_deadline(until);
   const result<void> half_closed = co_await on.shutdown_send();
   if (!half_closed) co_return;
   for (;;) {

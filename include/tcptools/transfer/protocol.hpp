@@ -17,7 +17,6 @@
 namespace tcptools::transfer {
 
 inline constexpr std::array<std::uint8_t, 8> preface_octets{0x89, 'T', 'S', 'N', 'D', 0x0D, 0x0A, 0x1A};
-inline constexpr std::uint8_t tls_first_octet = 0x16;
 inline constexpr std::uint16_t protocol_version = 1;
 
 [[nodiscard]] byte_view preface() noexcept;
