@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "tcptools/base/text.hpp"
+#include "tcptools/net/address.hpp"
 
 namespace tcptools::net {
 namespace {
@@ -15,11 +16,6 @@ constexpr unsigned mapped_prefix = 96;  // ::ffff:0:0/96
 
 error no_block(std::string_view text, std::string_view why) {
   return error{errc::usage, in_quotes(text) + " " + std::string{why}};
-}
-
-asio::ip::address without_coat(const asio::ip::address& address) {
-  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
-  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
 }
 
 std::optional<unsigned> parse_length(std::string_view text, unsigned longest) {
@@ -70,7 +66,7 @@ result<cidr> cidr::parse(std::string_view text) {
     length = *given;
   }
   if (address.is_v6() && address.to_v6().is_v4_mapped() && length >= mapped_prefix) {
-    address = without_coat(address);
+    address = unmapped(address);
     length -= mapped_prefix;
   }
   const cidr block{first_of_block(address, length), length};
@@ -82,7 +78,7 @@ result<cidr> cidr::parse(std::string_view text) {
 }
 
 bool cidr::contains(const asio::ip::address& address) const {
-  const asio::ip::address meant = without_coat(address);
+  const asio::ip::address meant = unmapped(address);
   return meant.is_v4() == address_.is_v4() && first_of_block(meant, length_) == address_;
 }
 

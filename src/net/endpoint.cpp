@@ -4,20 +4,13 @@
 #include <system_error>
 
 #include "tcptools/base/text.hpp"
+#include "tcptools/net/address.hpp"
 
 namespace tcptools::net {
 namespace {
 
 error usage(std::string_view text, std::string_view what) {
   return error{errc::usage, in_quotes(text) + " " + std::string{what}};
-}
-
-// The address as it is meant: IPv4 where it is IPv4 in an IPv6 coat.
-asio::ip::address plain(const asio::ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  }
-  return address;
 }
 
 }  // namespace
@@ -76,10 +69,10 @@ result<std::vector<asio::ip::address>> parse_bind_address(std::string_view text)
   return std::vector<address>{parsed};
 }
 
-std::string to_text(const asio::ip::address& address) { return plain(address).to_string(); }
+std::string to_text(const asio::ip::address& address) { return unmapped(address).to_string(); }
 
 std::string to_text(const asio::ip::tcp::endpoint& endpoint) {
-  const asio::ip::address address = plain(endpoint.address());
+  const asio::ip::address address = unmapped(endpoint.address());
   const std::string host = address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
   return host + ":" + std::to_string(endpoint.port());
 }

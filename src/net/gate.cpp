@@ -11,6 +11,7 @@
 #include "tcptools/base/at_exit.hpp"
 #include "tcptools/base/bytes.hpp"
 #include "tcptools/base/units.hpp"
+#include "tcptools/net/address.hpp"
 #include "tcptools/net/endpoint.hpp"
 #include "tcptools/net/linger.hpp"
 #include "tcptools/net/proxy_header.hpp"

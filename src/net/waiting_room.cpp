@@ -1,18 +1,10 @@
 #include "tcptools/net/waiting_room.hpp"
 
-#include <algorithm>
 #include <cassert>
 
-namespace tcptools::net {
+#include "tcptools/net/address.hpp"
 
-asio::ip::address origin_of(const asio::ip::address& address) {
-  if (address.is_v4()) return address;
-  const asio::ip::address_v6 six = address.to_v6();
-  if (six.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, six);
-  asio::ip::address_v6::bytes_type bytes = six.to_bytes();
-  std::fill(bytes.begin() + bytes.size() / 2, bytes.end(), std::uint8_t{0});
-  return asio::ip::address_v6{bytes};
-}
+namespace tcptools::net {
 
 waiting_room::rank waiting_room::rank_of(const group& all, const asio::ip::address& origin) {
   return {all.size(), -static_cast<std::int64_t>(*all.begin()), origin};

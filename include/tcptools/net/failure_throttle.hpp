@@ -3,15 +3,12 @@
 
 #include <asio/ip/address.hpp>
 #include <chrono>
-#include <compare>
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
 namespace tcptools::net {
 
-// Counts by address, those of IPv6 by their first 64 bits, which is what one subscriber has. Keeps the most blamed
-// where there are too many.
+// Counts by origin_of(). Keeps the most blamed where there are too many.
 class failure_throttle {
  public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -26,18 +23,11 @@ class failure_throttle {
   [[nodiscard]] bool is_blocked(const asio::ip::address& address, time_point now) const;
 
  private:
-  struct source {
-    bool is_v6 = false;
-    std::uint64_t bits = 0;
-
-    friend auto operator<=>(const source&, const source&) = default;
-  };
   struct blame {
-    source whose;
+    asio::ip::address whose;
     time_point until;  // all is forgiven
   };
 
-  static source source_of(const asio::ip::address& address);
   static bool is_too_much(const blame& one, time_point now);
   void make_room(time_point now);
 

@@ -12,10 +12,7 @@
 
 namespace tcptools::net {
 
-// Whoever may be one and the same: an IPv4 address, or the /64 of an IPv6 one, which is what one customer has.
-[[nodiscard]] asio::ip::address origin_of(const asio::ip::address& address);
-
-// No clock: time comes in as an argument.
+// Counts by origin_of(). No clock: time comes in as an argument.
 class waiting_room {
  public:
   using clock = std::chrono::steady_clock;

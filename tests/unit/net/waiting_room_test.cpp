@@ -6,7 +6,6 @@
 
 #include "support/catch.hpp"
 
-using tcptools::net::origin_of;
 using tcptools::net::waiting_room;
 using namespace std::chrono_literals;
 
@@ -21,15 +20,6 @@ asio::ip::address one_of_many(unsigned number) { return asio::ip::address_v4{0x0
 constexpr waiting_room::clock::time_point start{1h};
 
 }  // namespace
-
-TEST_CASE("an origin is an IPv4 address or a /64") {
-  CHECK(origin_of(at("192.0.2.7")) == at("192.0.2.7"));
-  CHECK(origin_of(at("::ffff:192.0.2.7")) == at("192.0.2.7"));
-  CHECK(origin_of(at("2001:db8:1:2:3:4:5:6")) == at("2001:db8:1:2::"));
-  CHECK(origin_of(at("2001:db8:1:2:ffff::")) == at("2001:db8:1:2::"));
-  CHECK(origin_of(at("2001:db8:1:3::1")) != origin_of(at("2001:db8:1:2::1")));
-  CHECK(origin_of(at("fe80::1%1")) == at("fe80::"));
-}
 
 TEST_CASE("while there is room nobody goes") {
   waiting_room room{{4, 4, 1s}};
