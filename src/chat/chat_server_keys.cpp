@@ -21,7 +21,7 @@ std::shared_ptr<const member_rights> chat_server::rights_of(const net::stream& s
 }
 
 bool chat_server::is_held(const net::peer_identity* who, std::chrono::system_clock::time_point wall) const {
-  return keys_ == nullptr || who == nullptr || who->by_key == nullptr || keys_->holds(*who->by_key, wall);
+  return keys_ == nullptr || keys_->still_admits(who, wall);
 }
 
 void chat_server::use_keys(const net::key_ring& keys) {

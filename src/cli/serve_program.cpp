@@ -36,7 +36,7 @@ std::size_t worker_count() { return std::max<std::size_t>(8, std::thread::hardwa
 transfer::receive_server::settings server_settings(const serve_options& options, const server_security& security) {
   transfer::receive_server::settings chosen = options.server;
   chosen.plain = {security.options().allows_plain("native"), security.options().allows_plain("compat")};
-  chosen.still_welcome = [&security](const net::peer_identity& who) { return security.is_welcome(who); };
+  chosen.keys = &security.keys();
   return chosen;
 }
 

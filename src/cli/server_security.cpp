@@ -1,7 +1,6 @@
 #include "cli/server_security.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <iterator>
 #include <string_view>
 #include <utility>
@@ -157,10 +156,6 @@ net::gate::settings server_security::gate_settings(std::size_t descriptors) cons
   // Those who wait must leave enough for those who are in.
   chosen.waiting.seats = std::min(chosen.waiting.seats, std::max<std::size_t>(descriptors / 4, 16));
   return chosen;
-}
-
-bool server_security::is_welcome(const net::peer_identity& who) const {
-  return who.by_key == nullptr || keys_->holds(*who.by_key, std::chrono::system_clock::now());
 }
 
 }  // namespace tcptools::cli

@@ -71,8 +71,6 @@ class server_security {
   [[nodiscard]] const std::shared_ptr<const net::tls_server>& tls() const noexcept { return tls_; }
   // Empty without --key; the same ring for as long as it lives.
   [[nodiscard]] const net::key_ring& keys() const noexcept { return *keys_; }
-  // The key by which a peer came in is still one of the keys; true of those that came in otherwise.
-  [[nodiscard]] bool is_welcome(const net::peer_identity& who) const;
 
   [[nodiscard]] const server_security_options& options() const noexcept { return options_; }
 

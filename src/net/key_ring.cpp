@@ -30,4 +30,8 @@ bool key_ring::holds(const key& one, std::chrono::system_clock::time_point now) 
   return find(one.name).get() == &one && !one.is_expired(now);
 }
 
+bool key_ring::still_admits(const peer_identity* who, std::chrono::system_clock::time_point now) const {
+  return who == nullptr || who->by_key == nullptr || holds(*who->by_key, now);
+}
+
 }  // namespace tcptools::net

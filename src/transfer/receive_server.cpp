@@ -82,7 +82,7 @@ net::awaitable<void> receive_server::stop_stragglers() {
 }
 
 bool receive_server::is_welcome(const session& one) const {
-  return one.owner == nullptr || !settings_.still_welcome || settings_.still_welcome(*one.owner);
+  return settings_.keys == nullptr || settings_.keys->still_admits(one.owner.get(), std::chrono::system_clock::now());
 }
 
 void receive_server::recheck() {

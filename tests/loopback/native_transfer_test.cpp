@@ -2,6 +2,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/frames.hpp"
 #include "support/transfer_rig.hpp"
 #include "tcptools/transfer/limits.hpp"
 
@@ -10,16 +11,6 @@ using namespace tcptools::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-byte_buffer noise(std::size_t size, unsigned seed) {
-  byte_buffer bytes(size);
-  std::uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
-  for (std::byte& one : bytes) {
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    one = static_cast<std::byte>(state >> 56U);
-  }
-  return bytes;
-}
 
 transfer::entry file(const std::string& path, std::size_t size) {
   transfer::entry item;

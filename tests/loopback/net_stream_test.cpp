@@ -20,26 +20,13 @@ using namespace tcptools::net;
 using namespace tcptools::testing;
 using tcptools::testing::connected_sockets;
 using tcptools::testing::connected_streams;
+using tcptools::testing::read_all;
 using tcptools::testing::run_test_loop;
 using tcptools::testing::varied_bytes;
 
 namespace {
 
 using clock = stream::clock;
-
-// Everything up to the peer's end of stream.
-awaitable<byte_buffer> read_all(stream& from) {
-  byte_buffer all;
-  byte_buffer part(100'000);
-  for (;;) {
-    const result<std::size_t> got = co_await from.read_some(part);
-    if (!got) {
-      CHECK(got.error().code() == errc::end_of_stream);
-      co_return all;
-    }
-    all.insert(all.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(*got));
-  }
-}
 
 awaitable<void> say(stream& to, std::string_view text) {
   const result<void> sent = co_await to.write(as_bytes(text));

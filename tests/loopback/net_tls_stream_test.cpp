@@ -29,25 +29,12 @@ using tcptools::testing::make_key;
 using tcptools::testing::make_key_client;
 using tcptools::testing::make_key_server;
 using tcptools::testing::openssl_end;
+using tcptools::testing::read_all;
 using tcptools::testing::run_test_loop;
 using tcptools::testing::shake_hands;
 using tcptools::testing::varied_bytes;
 
 namespace {
-
-// Everything up to the peer's end of stream.
-awaitable<byte_buffer> tls_read_all(stream& from) {
-  byte_buffer all;
-  byte_buffer part(100'000);
-  for (;;) {
-    const result<std::size_t> got = co_await from.read_some(part);
-    if (!got) {
-      CHECK(got.error() == error{errc::end_of_stream, "connection closed by " + from.peer().text});
-      co_return all;
-    }
-    all.insert(all.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(*got));
-  }
-}
 
 awaitable<void> tls_say(stream& to, byte_view what) {
   const result<void> sent = co_await to.write(what);
@@ -105,11 +92,11 @@ TEST_CASE("TLS: 8 MiB each way at once, with new keys on the way") {
     const byte_buffer content = varied_bytes(8U << 20U);
     task_group tasks{executor, on_exception};
     byte_buffer to_right;
-    const auto collect = [&]() -> awaitable<void> { to_right = co_await tls_read_all(*pair.right); };
+    const auto collect = [&]() -> awaitable<void> { to_right = co_await read_all(*pair.right); };
     tasks.spawn("left writes", tls_say_all(*pair.left, content));
     tasks.spawn("right writes", tls_say_all(*pair.right, content));
     tasks.spawn("right reads", collect());
-    const byte_buffer to_left = co_await tls_read_all(*pair.left);
+    const byte_buffer to_left = co_await read_all(*pair.left);
     co_await tasks.join();
     CHECK((to_left == content));
     CHECK((to_right == content));
@@ -142,7 +129,7 @@ TEST_CASE("TLS: many pieces, some of them empty or tiny, arrive in order") {
       REQUIRE(ended);
     };
     tasks.spawn("write", write());
-    const byte_buffer arrived = co_await tls_read_all(*pair.right);
+    const byte_buffer arrived = co_await read_all(*pair.right);
     co_await tasks.join();
     CHECK((arrived == content));
   });
@@ -154,7 +141,7 @@ TEST_CASE("TLS: either direction ends first and the other goes on") {
       tls_pair pair = co_await connected_tls(executor);
       if (!left_first) std::swap(pair.left, pair.right);
       co_await tls_say_all(*pair.left, as_bytes("question"));
-      const byte_buffer question = co_await tls_read_all(*pair.right);
+      const byte_buffer question = co_await read_all(*pair.right);
       CHECK(as_text(question) == "question");
       const result<void> still_at_end = co_await pair.right->wait_readable();
       CHECK(still_at_end);
@@ -162,7 +149,7 @@ TEST_CASE("TLS: either direction ends first and the other goes on") {
       const std::string one = co_await tls_hear(*pair.left);
       CHECK(one == "one");
       co_await tls_say_all(*pair.right, as_bytes("two"));
-      const byte_buffer two = co_await tls_read_all(*pair.left);
+      const byte_buffer two = co_await read_all(*pair.left);
       CHECK(as_text(two) == "two");
       const result<void> too_late = co_await pair.left->write(as_bytes("more"));
       CHECK(too_late.error().code() == errc::connection_lost);
@@ -208,7 +195,7 @@ TEST_CASE("TLS: closing says so, resetting does not") {
     const tls_pair closed = co_await connected_tls(executor);
     closed.left->close();
     closed.left->close();
-    const byte_buffer nothing = co_await tls_read_all(*closed.right);
+    const byte_buffer nothing = co_await read_all(*closed.right);
     CHECK(nothing.empty());
     std::array<std::byte, 8> into{};
     CHECK(closed.left->try_read(into).error().code() == errc::connection_lost);
@@ -221,7 +208,7 @@ TEST_CASE("TLS: closing says so, resetting does not") {
 
     tls_pair dropped = co_await connected_tls(executor);
     dropped.left.reset();
-    const byte_buffer as_little = co_await tls_read_all(*dropped.right);
+    const byte_buffer as_little = co_await read_all(*dropped.right);
     CHECK(as_little.empty());
 
     const tls_pair reset = co_await connected_tls(executor);
@@ -288,7 +275,7 @@ TEST_CASE("TLS: what a peer does not take waits, within bounds, and goes out by 
     const result<void> writable = co_await pair.left->wait_writable();
     CHECK(writable);
     pair.left->close();
-    const byte_buffer rest = co_await tls_read_all(*pair.right);
+    const byte_buffer rest = co_await read_all(*pair.right);
     CHECK(rest.empty());
     CHECK(pair.left->unacknowledged() == 0);
   });

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/frames.hpp"
 #include "support/raw_sender.hpp"
+#include "support/tls.hpp"
 #include "support/transfer_rig.hpp"
 #include "tcptools/net/key_ring.hpp"
-#include "tcptools/net/tls_context.hpp"
 
 using namespace tcptools;
 using namespace tcptools::testing;
@@ -17,38 +18,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-byte_buffer content_of(std::size_t size, unsigned seed) {
-  byte_buffer bytes(size);
-  std::uint32_t state = seed * 2654435761U + 1;
-  for (std::byte& one : bytes) {
-    state = state * 1664525U + 1013904223U;
-    one = static_cast<std::byte>(state >> 24U);
-  }
-  return bytes;
-}
-
-transfer::entry offered(const std::string& path, std::size_t size) {
-  transfer::entry item;
-  item.kind = transfer::entry_kind::file;
-  item.path = path;
-  item.mode = 0640;
-  item.modified = {1'700'000'000, 5};
-  item.size = item.allocated = size;
-  item.block_log2 = transfer::choose_block_log2(size);
-  return item;
-}
-
 net::key random_key(std::string name, std::vector<net::key_right> rights = {}) {
   return {std::move(name), net::secret::random(), {}, {}, std::move(rights)};
 }
 
 net::gate::settings behind(const std::shared_ptr<const net::key_ring>& keys) {
-  net::tls_server::settings chosen;
-  chosen.keys = keys;
-  auto tls = net::tls_server::make(std::move(chosen));
-  REQUIRE(tls);
   net::gate::settings gate;
-  gate.tls = std::move(*tls);
+  gate.tls = make_key_server(keys);
   return gate;
 }
 
@@ -60,18 +36,12 @@ struct keyed_rig {
   [[nodiscard]] transfer::receive_server::settings settings() const {
     transfer::receive_server::settings chosen;
     chosen.plain = {false, false};
-    chosen.still_welcome = [ring = keys](const net::peer_identity& who) {
-      return who.by_key == nullptr || ring->holds(*who.by_key, std::chrono::system_clock::now());
-    };
+    chosen.keys = keys.get();
     return chosen;
   }
 
   [[nodiscard]] std::shared_ptr<const net::tls_client> client(const std::string& name) const {
-    net::tls_client::settings chosen;
-    chosen.by_key = keys->find(name);
-    auto tls = net::tls_client::make(std::move(chosen));
-    REQUIRE(tls);
-    return std::move(*tls);
+    return make_key_client(*keys->find(name));
   }
   net::awaitable<result<void>> send(const std::string& name, transfer::source& from, recording_send_observer& told) {
     transfer::send_settings chosen;
@@ -93,12 +63,12 @@ std::optional<errc> failure_of(const transfer::send_outcome& one) {
 TEST_CASE("files arrive through TLS, and where the key's directory is", "[loopback]") {
   keyed_rig keyed{{random_key("all"), random_key("web", {{"dir", "logs/web"}})}};
   memory_source from;
-  from.add(offered("small", 5000), content_of(5000, 1));
-  from.add(offered("large", 3'000'000), content_of(3'000'000, 2));
+  from.add(file_entry("small", 5000), noise(5000, 1));
+  from.add(file_entry("large", 3'000'000), noise(3'000'000, 2));
   recording_send_observer told;
   recording_send_observer told_web;
   memory_source again;
-  again.add(offered("small", 7000), content_of(7000, 3));
+  again.add(file_entry("small", 7000), noise(7000, 3));
   auto body = [&]() -> net::awaitable<void> {
     const result<void> end = co_await keyed.send("all", from, told);
     CHECK(end);
@@ -108,11 +78,11 @@ TEST_CASE("files arrive through TLS, and where the key's directory is", "[loopba
   keyed.rig.run(body());
   const auto stored = keyed.rig.store.entries();
   REQUIRE(stored.contains("large"));
-  CHECK(stored.at("large").content == content_of(3'000'000, 2));
-  CHECK(stored.at("small").content == content_of(5000, 1));
+  CHECK(stored.at("large").content == noise(3'000'000, 2));
+  CHECK(stored.at("small").content == noise(5000, 1));
   const auto view = keyed.rig.store.view("logs/web");
   REQUIRE(view);
-  CHECK(view->entries().at("small").content == content_of(7000, 3));
+  CHECK(view->entries().at("small").content == noise(7000, 3));
   REQUIRE(told_web.outcomes.size() == 1);
   CHECK(told_web.outcomes[0].outcome->path == "small");
 }
@@ -120,10 +90,10 @@ TEST_CASE("files arrive through TLS, and where the key's directory is", "[loopba
 TEST_CASE("a key delivers as much as it may", "[loopback]") {
   keyed_rig keyed{{random_key("little", {{"max-bytes", "100000"}})}};
   memory_source from;
-  from.add(offered("a", 60'000), content_of(60'000, 1));
-  from.add(offered("b", 50'000), content_of(50'000, 2));
-  from.add(offered("c", 40'000), content_of(40'000, 3));
-  from.add(offered("d", 100'001), content_of(100'001, 4));
+  from.add(file_entry("a", 60'000), noise(60'000, 1));
+  from.add(file_entry("b", 50'000), noise(50'000, 2));
+  from.add(file_entry("c", 40'000), noise(40'000, 3));
+  from.add(file_entry("d", 100'001), noise(100'001, 4));
   recording_send_observer told;
   auto body = [&]() -> net::awaitable<void> {
     const result<void> end = co_await keyed.send("little", from, told);
@@ -146,7 +116,7 @@ TEST_CASE("whoever has no key that is known is refused, and does not try again",
   keyed_rig keyed{{random_key("a")}};
   const keyed_rig stranger{{random_key("a")}};
   memory_source from;
-  from.add(offered("f", 10), content_of(10, 1));
+  from.add(file_entry("f", 10), noise(10, 1));
   recording_send_observer told;
   auto body = [&]() -> net::awaitable<void> {
     transfer::send_settings chosen;

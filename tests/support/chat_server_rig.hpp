@@ -25,7 +25,6 @@
 #include "tcptools/net/key_ring.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/net/tcp_stream.hpp"
-#include "tcptools/net/tls_context.hpp"
 #include "tcptools/net/tls_stream.hpp"
 #include "tcptools/net/worker_pool.hpp"
 
@@ -171,12 +170,7 @@ class chat_server_rig {
 
   [[nodiscard]] net::gate::settings gate_settings() const {
     net::gate::settings chosen;
-    if (!is_secure()) return chosen;
-    net::tls_server::settings secured;
-    secured.keys = ring;
-    auto context = net::tls_server::make(std::move(secured));
-    REQUIRE(context);
-    chosen.tls = *context;
+    if (is_secure()) chosen.tls = make_key_server(ring);
     return chosen;
   }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/catch.hpp"
 #include "tcptools/base/bytes.hpp"
 #include "tcptools/net/tcp_stream.hpp"
 
@@ -98,6 +99,20 @@ inline byte_buffer varied_bytes(std::size_t size) {
     one = static_cast<std::byte>(state >> 24U);
   }
   return bytes;
+}
+
+// Everything up to the peer's end of stream.
+inline net::awaitable<byte_buffer> read_all(net::stream& from) {
+  byte_buffer all;
+  byte_buffer part(100'000);
+  for (;;) {
+    const result<std::size_t> got = co_await from.read_some(part);
+    if (!got) {
+      CHECK(got.error() == error{errc::end_of_stream, "connection closed by " + from.peer().text});
+      co_return all;
+    }
+    all.insert(all.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(*got));
+  }
 }
 
 }  // namespace tcptools::testing

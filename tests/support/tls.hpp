@@ -23,13 +23,18 @@ inline net::key make_key(std::string name, unsigned char value) {
 }
 
 inline std::shared_ptr<const net::tls_server> make_key_server(
-    std::vector<net::key> keys, std::uint64_t records_per_key = net::most_records_per_key) {
+    std::shared_ptr<const net::key_ring> keys, std::uint64_t records_per_key = net::most_records_per_key) {
   net::tls_server::settings chosen;
-  chosen.keys = std::make_shared<const net::key_ring>(std::move(keys));
+  chosen.keys = std::move(keys);
   chosen.records_per_key = records_per_key;
   auto made = net::tls_server::make(std::move(chosen));
   REQUIRE(made);
   return *made;
+}
+
+inline std::shared_ptr<const net::tls_server> make_key_server(
+    std::vector<net::key> keys, std::uint64_t records_per_key = net::most_records_per_key) {
+  return make_key_server(std::make_shared<const net::key_ring>(std::move(keys)), records_per_key);
 }
 
 inline std::shared_ptr<const net::tls_client> make_key_client(

@@ -21,6 +21,8 @@ class key_ring {
   [[nodiscard]] std::shared_ptr<const key> find(std::string_view name) const;
   // This very object is still one of the keys, and has not expired.
   [[nodiscard]] bool holds(const key& one, std::chrono::system_clock::time_point now) const;
+  // The key by which somebody came in is still held; true of those who came in without (null: nobody in particular).
+  [[nodiscard]] bool still_admits(const peer_identity* who, std::chrono::system_clock::time_point now) const;
   [[nodiscard]] const std::vector<std::shared_ptr<const key>>& all() const noexcept { return keys_; }
 
  private:

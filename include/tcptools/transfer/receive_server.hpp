@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/gate.hpp"
+#include "tcptools/net/key_ring.hpp"
 #include "tcptools/net/stream.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/transfer/compat_receiver.hpp"
@@ -36,8 +36,9 @@ class receive_server {
     bool compat = true;
     bool once = false;  // end after one session; one that was lost may come back within the idle timeout
     plain_languages plain;
-    // Whether who a peer has proved to be still counts; empty: it always does.
-    std::function<bool(const net::peer_identity&)> still_welcome;
+    // Sessions that came in by a key last as long as these hold it. They outlive the server. Null: as long as they
+    // like.
+    const net::key_ring* keys = nullptr;
   };
 
   // All outlive the server.

@@ -94,3 +94,14 @@ TEST_CASE("a ring does not hold what has expired") {
   CHECK_FALSE(ring.holds(*found, some_time));
   CHECK_FALSE(ring.holds(alice, some_time - 1s));
 }
+
+TEST_CASE("a ring still admits those whose key it holds, and those who have none") {
+  key_ring ring{{key_named("alice"), key_named("bob")}};
+  const peer_identity alice{"alice", ring.find("alice")};
+  const peer_identity by_certificate{"alice", nullptr};
+  CHECK(ring.still_admits(&alice, some_time));
+  ring.replace({key_named("bob")});
+  CHECK_FALSE(ring.still_admits(&alice, some_time));
+  CHECK(ring.still_admits(&by_certificate, some_time));
+  CHECK(ring.still_admits(nullptr, some_time));
+}
