@@ -46,7 +46,7 @@ QUIET_ROOMS = {
         "*protocol*", "*_machine*", "*_format*", "block_map", "byte_allowance", "digest", "entry", "glob", "jobs", "limits",
         "receive_file", "safe_path", "send_file", "session_rights", "source", "store",
     ],
-    "net": ["cidr", "failure_throttle", "key", "key_ring", "key_text", "proxy_header", "secret_bytes"],
+    "net": ["cidr", "failure_throttle", "key", "key_ring", "key_text", "proxy_header", "secret_bytes", "waiting_room"],
     "chat": [
         "*protocol*", "*_machine*", "flood_control", "history_store", "limits", "line_log", "line_splitter", "member",
         "memory_use", "names", "outlet", "presence", "room", "room_log", "safe_text", "send_keys",

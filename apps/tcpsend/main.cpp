@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/client_security.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/keygen_program.hpp"
 #include "cli/send_options.hpp"
@@ -32,6 +33,9 @@ int send(int argc, char** argv) {
   if (options.settings.host.empty()) return complain_about_usage("tcpsend", "--host is required");
   if (options.paths.empty()) {
     return complain_about_usage("tcpsend", "nothing to send: name a file, a directory, or - for standard input");
+  }
+  if (!options.dry_run) {
+    if (const auto bad = read_client_security("tcpsend", options.security, options.settings.tls)) return *bad;
   }
   return run_send(options);
 }

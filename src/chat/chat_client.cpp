@@ -27,7 +27,9 @@ chat_client::chat_client(net::any_executor executor, client_settings settings, c
       policy_{{settings_.retry_for, settings_.resume_for}},
       random_{entropy_()},
       told_{executor_},
-      stopping_{executor_} {}
+      stopping_{executor_} {
+  connector_.secure_with(settings_.tls);
+}
 
 result<std::uint64_t> chat_client::ask(request what) {
   if (over_) return error{errc::connection_lost, "there is no connection any more"};

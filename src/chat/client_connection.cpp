@@ -8,6 +8,7 @@
 #include "tcptools/base/units.hpp"
 #include "tcptools/chat/line_splitter.hpp"
 #include "tcptools/net/task_group.hpp"
+#include "tcptools/net/tls_hint.hpp"
 
 namespace tcptools::chat {
 namespace {
@@ -15,6 +16,10 @@ namespace {
 using clock = net::event::clock;
 
 constexpr std::string_view is_it_one = "; is it a tcpchat server?";
+
+error no_server_of_ours(std::string_view said) {
+  return net::is_tls_alert(as_bytes(said)) ? net::wants_tls() : no_tcpchat_server(said);
+}
 
 }  // namespace
 
@@ -84,11 +89,11 @@ net::awaitable<void> client_connection::read() {
     }
     if (lines.overflowed()) {
       const error too_long{errc::protocol_violation, "the server broke the protocol: it said a line that is too long"};
-      co_return fail(machine_.welcomed() ? too_long : no_tcpchat_server(lines.held()));
+      co_return fail(machine_.welcomed() ? too_long : no_server_of_ours(lines.held()));
     }
     if (machine_.welcomed()) continue;
     held_ = lines.held();
-    if (!held_.empty() && held_.front() != '{') co_return fail(no_tcpchat_server(held_).in(stream_.peer().text));
+    if (!held_.empty() && held_.front() != '{') co_return fail(no_server_of_ours(held_).in(stream_.peer().text));
   }
 }
 
@@ -167,7 +172,8 @@ error client_connection::explain(const error& why, std::string_view held) const 
     if (is_closed) return error{errc::connection_lost, "connection closed by " + peer};
     return why;
   }
-  if (!held.empty()) return no_tcpchat_server(held).in(peer);
+  if (!held.empty()) return no_server_of_ours(held).in(peer);
+  if (why.code() == errc::refused) return why;
   const std::string start = peer + (is_late ? " said nothing for " + format_duration(settings_.welcome_wait)
                                             : " closed the connection before it said anything");
   return error{is_late ? errc::timed_out : errc::connection_lost, start + std::string{is_it_one}};

@@ -6,6 +6,7 @@
 
 #include "tcptools/base/units.hpp"
 #include "tcptools/chat/safe_text.hpp"
+#include "tcptools/net/tls_hint.hpp"
 
 namespace tcptools::chat {
 
@@ -64,6 +65,8 @@ net::awaitable<result<void>> plain_client::run() {
     const result<std::size_t> got = co_await stream_->read_some(bytes);
     if (got) {
       moved_at_ = clock::now();
+      const bool is_alert = !std::exchange(has_heard_, true) && net::is_tls_alert(bytes);
+      if (is_alert) co_return net::wants_tls();
       in_.feed(as_text(byte_view{bytes}.first(*got)));
       show_lines();
       continue;

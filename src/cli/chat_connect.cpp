@@ -243,6 +243,7 @@ int run_chat_connect(int argc, char** argv) {
     plain->excludes(app.get_option(structured));
   }
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  if (const auto bad = read_client_security(options.program, options.security, options.client.tls)) return *bad;
 
   if (is_plain) return run_chat_connect_plain(options);
   const bool has_person = is_interactive();

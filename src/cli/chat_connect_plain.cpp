@@ -55,6 +55,7 @@ class plain_program {
  private:
   net::awaitable<void> receive(net::shutdown_signals& signals) {
     const chat::client_settings& to = options_.client;
+    client_.secure_with(to.tls);
     end_ = co_await client_.connect(to.host, to.port, to.connect_timeout);
     if (end_) {
       if (options_.verbose || is_interactive_) errors_.say("connected to " + client_.peer().text);

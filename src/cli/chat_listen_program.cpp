@@ -204,6 +204,8 @@ int run_chat_listen(int argc, char** argv) {
   app.footer(std::string{chat_exit_code_help});
   add_chat_listen_options(app, options);
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  if (const auto bad = read_client_security(options.common.program, options.common.security, options.common.client.tls))
+    return *bad;
   chat::client_machine::settings& session = options.common.client.session;
   session.room = options.room;
   session.since = options.since;

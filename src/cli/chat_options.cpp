@@ -53,6 +53,7 @@ void add_chat_options(CLI::App& app, chat_options& options) {
   add_text(app, "--host", "HOST", client.host, "The server: a name, an IPv4 or an IPv6 address")
       ->default_str(client.host);
   add_port(app, client.port, false, "Its port", usual_port);
+  add_client_security_options(app, options.security);
   add_parsed(app, "--nick", "NAME", "Be called this; otherwise a guest named after the address", parse_nick,
              [&client](const std::string& nick) { client.session.nick = nick; });
   add_wait(app, "--connect-timeout", "For each address of the host", [&client](auto value) {

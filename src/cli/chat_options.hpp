@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/client_security.hpp"
 #include "tcptools/base/result.hpp"
 #include "tcptools/chat/client_connection.hpp"
 #include "tcptools/chat/protocol.hpp"
@@ -16,6 +17,7 @@ namespace tcptools::cli {
 struct chat_options {
   std::string program;  // "tcpchat send"
   chat::client_settings client;
+  client_security_options security;
   std::optional<std::chrono::milliseconds> timeout;  // of the whole run
   bool quiet = false;
   bool verbose = false;

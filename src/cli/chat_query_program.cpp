@@ -115,6 +115,8 @@ int run_chat_who(int argc, char** argv) {
   app.footer(std::string{chat_exit_code_help});
   add_chat_who_options(app, options);
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  if (const auto bad = read_client_security(options.common.program, options.common.security, options.common.client.tls))
+    return *bad;
   return run(options, chat::requests::who{options.room});
 }
 
@@ -125,6 +127,8 @@ int run_chat_history(int argc, char** argv) {
   app.footer(std::string{chat_exit_code_help});
   add_chat_history_options(app, options);
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  if (const auto bad = read_client_security(options.common.program, options.common.security, options.common.client.tls))
+    return *bad;
   return run(options, chat::requests::history{options.room, options.since, options.limit});
 }
 

@@ -206,6 +206,8 @@ int run_chat_send(int argc, char** argv) {
   app.footer(std::string{chat_exit_code_help});
   add_chat_send_options(app, options);
   if (const auto early = parse_command_line(app, argc, argv)) return *early;
+  if (const auto bad = read_client_security(options.common.program, options.common.security, options.common.client.tls))
+    return *bad;
   if (const std::string wrong = check_chat_send_options(options); !wrong.empty()) {
     return complain_about_usage(options.common.program, wrong);
   }

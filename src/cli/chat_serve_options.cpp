@@ -43,6 +43,7 @@ void add_flood_options(CLI::App& app, chat::flood_limits& flood) {
 
 void add_chat_serve_options(CLI::App& app, chat_serve_options& options) {
   add_listen_options(app, options.listen, 6677);
+  add_server_security_options(app, options.security, {"structured", "plain"});
 
   chat::server_settings& chat = options.chat;
   add_text(app, "--history", "FILE", options.history, "Keep messages in this file (SQLite), beyond the server's life");

@@ -7,12 +7,14 @@
 #include "cli/confine_option.hpp"
 #include "cli/event_log.hpp"
 #include "cli/listening.hpp"
+#include "cli/server_security.hpp"
 #include "tcptools/chat/chat_machine.hpp"
 
 namespace tcptools::cli {
 
 struct chat_serve_options {
   listen_options listen;
+  server_security_options security;
   chat::server_settings chat;
   std::string history;
   bool console = false;

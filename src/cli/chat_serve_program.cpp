@@ -17,8 +17,11 @@
 #include "cli/chat_serve_report.hpp"
 #include "cli/confine_option.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/key_watch.hpp"
 #include "cli/listening.hpp"
 #include "cli/port_file.hpp"
+#include "cli/security_report.hpp"
+#include "cli/server_security.hpp"
 #include "cli/status_line.hpp"
 #include "cli/terminal.hpp"
 #include "cli/usage.hpp"
@@ -34,8 +37,9 @@ namespace tcptools::cli {
 namespace {
 
 // SQLite keeps its files open, and at the end removes those beside the history.
-access_needs needs_of(const chat_serve_options& options) {
+access_needs needs_of(const chat_serve_options& options, const server_security_options& security) {
   access_needs needs;
+  needs.readable = security.directories();
   if (options.history.empty()) return needs;
   std::error_code failure;
   const std::string file = std::filesystem::canonical(options.history, failure).string();
@@ -57,19 +61,27 @@ std::uint64_t random_number() {
 // A server with all it stands on.
 class serving {
  public:
-  serving(const chat_serve_options& options, bool has_console, net::listener& listener, asio::io_context& io,
-          chat::history_file* history, const chat::history_contents& kept)
+  serving(const chat_serve_options& options, bool has_console, server_security& security, std::size_t descriptors,
+          net::listener& listener, asio::io_context& io, chat::history_file* history,
+          const chat::history_contents& kept)
       : options_{options},
         listener_{listener},
         report_{options.log},
         machine_{use_, settings(options, has_console), report_, random_number},
-        gate_{listener, {}, report_},
+        security_{security},
+        gate_{listener, security.gate_settings(descriptors), doorkeeper_},
         server_{gate_, use_, machine_, history, pool_, [this](const error& what) { report_.on_trouble(what); }},
         tasks_{io.get_executor(),
                [this](std::string_view task, std::string_view what) {
                  report_.on_trouble(net::internal_error(errc::cancelled, task, what));
                }},
-        signals_{io.get_executor(), [this](int signal) { stop(signal); }, [this](int) { server_.force(); }} {
+        signals_{io.get_executor(), [this](int signal) { stop(signal); }, [this](int) { server_.force(); }},
+        watch_{io.get_executor(),
+               security,
+               gate_,
+               pool_,
+               doorkeeper_,
+               {[this] { server_.recheck(); }, [this] { stop(SIGHUP); }}} {
     machine_.restore(kept, chat::chat_server::now());
     if (has_console) {
       console_.emplace(io.get_executor(), machine_, server_);
@@ -79,6 +91,7 @@ class serving {
   }
 
   void start(const confine_outcome& confined) {
+    doorkeeper_.on_start(security_);
     report_.on_listening(listener_.text(), options_.history, confined);
     tasks_.spawn("serve", serve());
     if (console_) tasks_.spawn("console", console_->run());
@@ -100,6 +113,7 @@ class serving {
   net::awaitable<void> serve() {
     co_await server_.run();
     signals_.stop();
+    watch_.stop();
     if (console_) {
       console_->stop();
       co_await console_->flush();
@@ -109,13 +123,16 @@ class serving {
   const chat_serve_options& options_;
   net::listener& listener_;
   chat_serve_report report_;
+  security_report doorkeeper_{report_.log(), false};
   net::worker_pool pool_{1};
   chat::memory_use use_;
   chat::chat_machine machine_;
+  server_security& security_;
   net::gate gate_;
   chat::chat_server server_;
   net::task_group tasks_;
   net::shutdown_signals signals_;
+  key_watch watch_;
   std::optional<chat_console> console_;
 };
 
@@ -123,13 +140,21 @@ int serve_chat(const chat_serve_options& options) {
   // Whoever reads what we say may leave; a file that may not grow is an error of that write.
   (void)std::signal(SIGPIPE, SIG_IGN);
   (void)std::signal(SIGXFSZ, SIG_IGN);
-  raise_descriptor_limit();
+  const std::size_t descriptors = raise_descriptor_limit();
   const bool has_console = options.console || is_interactive();
   if (options.chat.relays_to_operator && !has_console) {
     return complain_about_usage("tcpchat serve", "--relay operator needs an operator: a terminal, or --console");
   }
   const auto bind = bind_addresses(options.listen.bind);
   if (!bind) return failed(bind.error());
+  server_security_options chosen = options.security;
+  if (const result<void> good = choose_server_security(chosen, *bind); !good) {
+    return complain_about_usage("tcpchat serve", good.error().text());
+  }
+  const auto security = server_security::open(chosen, [](const net::key_right& one) -> result<void> {
+    return error{errc::usage, "there is no right '" + one.name + "'"};
+  });
+  if (!security) return failed(security.error());
 
   std::unique_ptr<chat::history_file> history;
   chat::history_contents kept;
@@ -145,11 +170,11 @@ int serve_chat(const chat_serve_options& options) {
   asio::io_context io{1};
   const auto listener = net::listener::open(io.get_executor(), *bind, options.listen.port);
   if (!listener) return failed(listener.error());
-  serving server{options, has_console, **listener, io, history.get(), kept};
+  serving server{options, has_console, **security, descriptors, **listener, io, history.get(), kept};
   kept = {};
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
-  const auto confined = confine_server(options.confine, needs_of(options), false, options.listen.port_file);
+  const auto confined = confine_server(options.confine, needs_of(options, chosen), false, options.listen.port_file);
   if (!confined) return failed(confined.error());
   server.start(*confined);
   io.run();

@@ -33,10 +33,6 @@ void chat_serve_report::on_trouble(const error& what) {
   log_.write(log_level::error, "trouble", {{"why", what.text()}});
 }
 
-void chat_serve_report::on_not_let_in(const net::peer_info& peer, const error& why) {
-  log_.write(log_level::warning, "not let in", {{"peer", peer.text}, {"why", why.text()}});
-}
-
 void chat_serve_report::on_open(const chat::member& who) { log_.write(log_level::info, "connected", fields_of(who)); }
 
 void chat_serve_report::on_named(const chat::member& who) {

@@ -9,11 +9,10 @@
 #include "cli/event_log.hpp"
 #include "tcptools/base/error.hpp"
 #include "tcptools/chat/chat_machine.hpp"
-#include "tcptools/net/gate.hpp"
 
 namespace tcptools::cli {
 
-class chat_serve_report final : public chat::server_observer, public net::gate_observer {
+class chat_serve_report final : public chat::server_observer {
  public:
   // Each line for the operator is given to `show`; nobody is there if it is empty.
   using show = std::function<void(std::string_view line)>;
@@ -24,11 +23,11 @@ class chat_serve_report final : public chat::server_observer, public net::gate_o
   // The log's lines go there instead of to standard error.
   void set_log_output(show to) { log_.set_output(std::move(to)); }
 
+  [[nodiscard]] event_log& log() noexcept { return log_; }
+
   void on_listening(const std::string& addresses, const std::string& history, const confine_outcome& confined);
   void on_stopping(int signal);
   void on_trouble(const error& what);
-
-  void on_not_let_in(const net::peer_info& peer, const error& why) override;
 
   void on_open(const chat::member& who) override;
   void on_named(const chat::member& who) override;

@@ -1,6 +1,5 @@
 #include "cli/keygen_program.hpp"
 
-#include <limits.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -10,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <filesystem>
 #include <optional>
 #include <span>

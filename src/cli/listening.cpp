@@ -8,6 +8,11 @@
 #include "tcptools/net/endpoint.hpp"
 
 namespace tcptools::cli {
+namespace {
+
+constexpr std::size_t usual_limit = 1024;
+
+}  // namespace
 
 void add_listen_options(CLI::App& app, listen_options& options, std::uint16_t usual_port) {
   add_texts(app, "--bind", "ADDR", options.bind, "Listen on this address; * for all; repeatable")
@@ -31,11 +36,12 @@ result<std::vector<asio::ip::address>> bind_addresses(const std::vector<std::str
   return all;
 }
 
-void raise_descriptor_limit() {
+std::size_t raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return usual_limit;
+  const rlim_t before = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
 }  // namespace tcptools::cli

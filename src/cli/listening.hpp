@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <asio/ip/address.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,7 +24,7 @@ void add_listen_options(CLI::App& app, listen_options& options, std::uint16_t us
 // The addresses that --bind names, each once.
 [[nodiscard]] result<std::vector<asio::ip::address>> bind_addresses(const std::vector<std::string>& texts);
 
-// As many descriptors as the system allows: the usual soft limit is for programs that use select().
-void raise_descriptor_limit();
+// As many descriptors as the system allows: the usual soft limit is for programs that use select(). How many that are.
+std::size_t raise_descriptor_limit();
 
 }  // namespace tcptools::cli

@@ -22,6 +22,7 @@ void add_send_options(CLI::App& app, send_options& options) {
 
   add_text(app, "--host", "HOST", settings.host, "The receiver: a name, an IPv4 or an IPv6 address");
   add_port(app, settings.port, false, "Its port");
+  add_client_security_options(app, options.security);
 
   add_parsed(
       app, "--name", "NAME", "What the one PATH is to be called there; may contain directories",

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/client_security.hpp"
 #include "tcptools/transfer/send_context.hpp"
 #include "tcptools/transfer/tree_walk.hpp"
 
@@ -18,6 +19,7 @@ enum class send_protocol : std::uint8_t { native, compat };
 
 struct send_options {
   transfer::send_settings settings;
+  client_security_options security;
   std::vector<std::string> paths;
   std::optional<std::string> name;
   std::string into;

@@ -6,6 +6,7 @@ namespace tcptools::cli {
 
 void add_serve_options(CLI::App& app, serve_options& options) {
   add_listen_options(app, options.listen, 1122);
+  add_server_security_options(app, options.security, {"native", "compat"});
   add_text(app, "--dir", "DIR", options.directory, "Where files go; must exist");
 
   add_choice(app, "--on-conflict", options.store.on_conflict,

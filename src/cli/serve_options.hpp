@@ -8,6 +8,7 @@
 #include "cli/confine_option.hpp"
 #include "cli/event_log.hpp"
 #include "cli/listening.hpp"
+#include "cli/server_security.hpp"
 #include "tcptools/transfer/disk_store.hpp"
 #include "tcptools/transfer/receive_server.hpp"
 
@@ -15,6 +16,7 @@ namespace tcptools::cli {
 
 struct serve_options {
   listen_options listen;
+  server_security_options security;
   std::string directory;
   transfer::store_options store;
   transfer::receive_server::settings server;

@@ -10,10 +10,14 @@
 
 #include "cli/confine_option.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/key_watch.hpp"
 #include "cli/listening.hpp"
 #include "cli/port_file.hpp"
+#include "cli/security_report.hpp"
 #include "cli/serve_report.hpp"
+#include "cli/server_security.hpp"
 #include "cli/status_line.hpp"
+#include "cli/usage.hpp"
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/gate.hpp"
 #include "tcptools/net/shutdown.hpp"
@@ -21,6 +25,7 @@
 #include "tcptools/net/worker_pool.hpp"
 #include "tcptools/transfer/disk_store.hpp"
 #include "tcptools/transfer/receive_server.hpp"
+#include "tcptools/transfer/session_rights.hpp"
 
 namespace tcptools::cli {
 namespace {
@@ -28,9 +33,17 @@ namespace {
 // Most of a worker's time is waiting for a disk, so a few more than cores.
 std::size_t worker_count() { return std::max<std::size_t>(8, std::thread::hardware_concurrency()); }
 
-access_needs needs_of(const serve_options& options) {
+transfer::receive_server::settings server_settings(const serve_options& options, const server_security& security) {
+  transfer::receive_server::settings chosen = options.server;
+  chosen.plain = {security.options().allows_plain("native"), security.options().allows_plain("compat")};
+  chosen.still_welcome = [&security](const net::peer_identity& who) { return security.is_welcome(who); };
+  return chosen;
+}
+
+access_needs needs_of(const serve_options& options, const server_security_options& security) {
   access_needs needs;
   needs.trees.emplace_back(options.directory);
+  needs.readable = security.directories();
   return needs;
 }
 
@@ -46,9 +59,15 @@ int run_serve(const serve_options& options) {
   (void)std::signal(SIGXFSZ, SIG_IGN);
   // Whoever reads what we say may leave.
   (void)std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
+  const std::size_t descriptors = raise_descriptor_limit();
   const auto bind = bind_addresses(options.listen.bind);
   if (!bind) return failed(bind.error());
+  server_security_options chosen = options.security;
+  if (const result<void> good = choose_server_security(chosen, *bind); !good) {
+    return complain_about_usage("tcpsend serve", good.error().text());
+  }
+  const auto security = server_security::open(chosen, transfer::check_right);
+  if (!security) return failed(security.error());
   const auto store = transfer::disk_store::open(options.directory, options.store);
   if (!store) return failed(store.error());
 
@@ -64,8 +83,9 @@ int run_serve(const serve_options& options) {
   serve_report report{options, io.get_executor(), tasks};
   complaints = &report;
   transfer::receive_context context{**store, pool, report, options.idle_timeout};
-  net::gate door{**listener, {}, report};
-  transfer::receive_server server{door, context, options.server};
+  security_report doorkeeper{report.log(), options.json};
+  net::gate door{**listener, (*security)->gate_settings(descriptors), doorkeeper};
+  transfer::receive_server server{door, context, server_settings(options, **security)};
   net::shutdown_signals signals{io.get_executor(),
                                 [&](int signal) {
                                   report.on_stopping(signal);
@@ -75,16 +95,28 @@ int run_serve(const serve_options& options) {
                                   report.drop_hooks();
                                   server.force();
                                 }};
+  key_watch watch{io.get_executor(),
+                  **security,
+                  door,
+                  pool,
+                  doorkeeper,
+                  {[&] { server.recheck(); },
+                   [&] {
+                     report.on_stopping(SIGHUP);
+                     server.drain();
+                   }}};
   auto serve = [&]() -> net::awaitable<void> {
     co_await server.run();
     while (tasks.size() > 1) co_await tasks.changed();
     signals.stop();
+    watch.stop();
   };
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
   const auto confined =
-      confine_server(options.confine, needs_of(options), !options.exec.empty(), options.listen.port_file);
+      confine_server(options.confine, needs_of(options, chosen), !options.exec.empty(), options.listen.port_file);
   if (!confined) return failed(confined.error());
+  doorkeeper.on_start(**security);
   report.on_listening((*listener)->text(), (*listener)->port(), *confined);
   tasks.spawn("serve", serve());
   io.run();

@@ -121,10 +121,6 @@ void serve_report::on_session_end(const transfer::session_info& session, const r
   print_json(object);
 }
 
-void serve_report::on_not_let_in(const net::peer_info& peer, const error& why) {
-  log_.write(log_level::warning, "not let in", {{"peer", peer.text}, {"why", why.text()}});
-}
-
 void serve_report::on_trouble(const error& what) { log_.write(log_level::error, "trouble", {{"why", what.text()}}); }
 
 }  // namespace tcptools::cli

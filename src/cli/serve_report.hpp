@@ -6,12 +6,11 @@
 #include "cli/event_log.hpp"
 #include "cli/exec_hook.hpp"
 #include "cli/serve_options.hpp"
-#include "tcptools/net/gate.hpp"
 #include "tcptools/transfer/receive_context.hpp"
 
 namespace tcptools::cli {
 
-class serve_report final : public transfer::receive_observer, public net::gate_observer {
+class serve_report final : public transfer::receive_observer {
  public:
   // `executor` and `tasks` are for --exec; `options` and `tasks` outlive the report.
   serve_report(const serve_options& options, const net::any_executor& executor, net::task_group& tasks);
@@ -22,9 +21,10 @@ class serve_report final : public transfer::receive_observer, public net::gate_o
   void on_entry(const transfer::session_info& session, const transfer::receive_outcome& entry) override;
   void on_session_end(const transfer::session_info& session, const result<void>& how) override;
   void on_trouble(const error& what) override;
-  void on_not_let_in(const net::peer_info& peer, const error& why) override;
   [[nodiscard]] bool is_overloaded() const noexcept override { return hook_.is_full(); }
   net::awaitable<void> when_ready() override { return hook_.wait_for_room(); }
+
+  [[nodiscard]] event_log& log() noexcept { return log_; }
 
   // Programs of --exec that have not begun are not run any more.
   void drop_hooks() { hook_.stop(); }

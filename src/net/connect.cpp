@@ -88,7 +88,8 @@ awaitable<result<std::shared_ptr<stream>>> connector::connect(std::string host, 
     if (made) co_return made;
     if (!is_late && is_final(made.error().code())) co_return failed(made.error().code(), made.error().text());
     all_silent = all_silent && is_late;
-    const std::string why = !is_late ? made.error().text() : !failure ? "no answer to the TLS handshake" : "no answer";
+    const std::string silence = failure ? "no answer" : "no answer to the TLS handshake";
+    const std::string why = is_late ? silence : made.error().text();
     const bool is_only_one = found->size() == 1;
     tried += is_only_one ? why : (tried.empty() ? "" : "; ") + to_text(address) + ": " + why;
   }

@@ -41,7 +41,7 @@ std::optional<asio::ip::address> read_address(std::string_view text, bool is_v6)
   // Neither a zone nor what a NUL hides.
   if (text.find_first_not_of("0123456789abcdefABCDEF.:") != std::string_view::npos) return std::nullopt;
   std::error_code failure;
-  const asio::ip::address address = asio::ip::make_address(std::string{text}, failure);
+  asio::ip::address address = asio::ip::make_address(std::string{text}, failure);
   if (failure || address.is_v6() != is_v6) return std::nullopt;
   return address;
 }

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <new>
 #include <string_view>
 #include <utility>
@@ -55,7 +54,8 @@ context_pointer make_context(const SSL_METHOD* method, bool with_tls12) {
   SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_ciphersuites(context, suites13);
   SSL_CTX_set_cipher_list(context, suites12);
-  SSL_CTX_set1_groups_list(context, "X25519:P-256");
+  std::string groups = "X25519:P-256";  // is asked for as if it would be changed
+  SSL_CTX_set1_groups_list(context, groups.data());
   SSL_CTX_clear_options(context, SSL_OP_ALLOW_NO_DHE_KEX | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
                                      SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_options(
@@ -120,8 +120,8 @@ tls_proof::key_state judge(const key* found, const asio::ip::address& peer) {
   using enum tls_proof::key_state;
   if (found == nullptr) return unknown;
   if (found->is_expired(std::chrono::system_clock::now())) return expired;
-  const bool may_come = found->from.empty() || std::any_of(found->from.begin(), found->from.end(),
-                                                           [&](const cidr& from) { return from.contains(peer); });
+  const bool may_come =
+      found->from.empty() || std::ranges::any_of(found->from, [&](const cidr& from) { return from.contains(peer); });
   return may_come ? known : elsewhere;
 }
 

@@ -71,6 +71,11 @@ bool is_about_versions(int reason) noexcept {
   }
 }
 
+// Our own servers say so by an alert.
+error speaks_no_tls() {
+  return error{errc::protocol_violation, "the server does not speak TLS; it may have neither key nor certificate"};
+}
+
 error certificate_error(const ssl_st* ssl, std::string_view whose) {
   const char* const why = X509_verify_cert_error_string(SSL_get_verify_result(ssl));
   return error{errc::refused, std::string{whose} + " certificate is not accepted: " + why};
@@ -121,13 +126,14 @@ error explain_connecting(const tls_failure& failure, const tls_proof& proof, con
       return error{errc::connection_lost,
                    "the server closed the connection during the TLS handshake; it may not speak TLS"};
     case tls_failure::kind::no_tls:
-      return error{errc::protocol_violation, "the server does not speak TLS; it may have neither key nor certificate"};
+      return speaks_no_tls();
     case tls_failure::kind::too_large:
       return error{errc::protocol_violation, "the server's TLS handshake is too long"};
     case tls_failure::kind::tls:
       break;
   }
   const int reason = failure.reason;
+  if (reason == SSL_R_SSLV3_ALERT_UNEXPECTED_MESSAGE) return speaks_no_tls();
   if (!key_name.empty()) {
     const std::string shown = in_quotes(key_name);
     if (proof.is_certificate_instead) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tcptools/base/text.hpp"
+#include "tcptools/net/linger.hpp"
 #include "tcptools/net/patient_stream.hpp"
 #include "tls_failure.hpp"
 #include "tls_proof.hpp"
@@ -213,7 +214,12 @@ awaitable<result<std::shared_ptr<stream>>> accept_tls(std::shared_ptr<tcp_stream
   SSL_set_app_data(made->native(), &proof);
   SSL_set_accept_state(made->native());
   const std::optional<tls_failure> failure = co_await made->shake_hands();
-  if (failure) co_return explain_accepting(*failure, proof, made->native(), chosen.keys != nullptr);
+  if (failure) {
+    error why = explain_accepting(*failure, proof, made->native(), chosen.keys != nullptr);
+    // There was an alert, and the client may be talking already.
+    if (failure->what == tls_failure::kind::tls) co_await linger(*over);
+    co_return why;
+  }
   SSL_set_app_data(made->native(), nullptr);
 
   // A key may have been taken away meanwhile.

@@ -7,6 +7,7 @@
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/net/sleep.hpp"
+#include "tcptools/net/tls_hint.hpp"
 #include "tcptools/net/worker_pool.hpp"
 #include "tcptools/transfer/compat_protocol.hpp"
 #include "tcptools/transfer/limits.hpp"
@@ -33,6 +34,7 @@ net::awaitable<result<void>> expect_go_ahead(net::stream& stream) {
       co_return error{errc::refused, "the receiver closed the connection instead of saying ok"};
     if (!got) co_return got.error();
     answer += as_text(byte_view{bytes}.first(*got));
+    if (net::is_tls_alert(as_bytes(answer))) co_return net::wants_tls();
   }
   if (answer == compat_go_ahead) co_return result<void>{};
   co_return error{errc::protocol_violation, "the receiver said " + in_quotes(answer) + " instead of ok"};

@@ -7,6 +7,7 @@
 #include "tcptools/base/units.hpp"
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/task_group.hpp"
+#include "tcptools/net/tls_hint.hpp"
 #include "tcptools/transfer/frame_reader.hpp"
 
 namespace tcptools::transfer {
@@ -293,7 +294,12 @@ net::awaitable<void> native_sender::read_answers() {
   while (!machine_.finished()) {
     const result<received_frame> got = co_await reader.next();
     if (!got) {
-      on_unreadable(got.error());
+      const bool is_alert = !machine_.welcomed() && net::is_tls_alert(reader.unread());
+      if (is_alert) {
+        fail(net::wants_tls());
+      } else {
+        on_unreadable(got.error());
+      }
       break;
     }
     const bool is_the_end = std::holds_alternative<frames::error>(got->value);

@@ -13,9 +13,9 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-// A connection that sends a TLS hello is told what a TLS library understands: the alert handshake_failure (RFC
-// 8446, 6.2).
-constexpr std::array<std::uint8_t, 7> tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28};
+// A connection that sends a TLS hello is told what a TLS library understands: the alert unexpected_message (RFC 8446,
+// 6.2), which no server sends that speaks TLS and only does not take a key.
+constexpr std::array<std::uint8_t, 7> tls_alert{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0A};
 
 error no_longer_welcome() { return error{errc::refused, "the key is no longer valid"}; }
 
@@ -101,14 +101,15 @@ void receive_server::recheck() {
 }
 
 net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) {
-  session one{stream, stream->identity(), {}, {}, {}, {}, false};
+  session one{stream, stream->identity(), {}, {}, {}, {}, {}, false};
   one.info.number = ++last_number_;
   one.info.peer = stream->peer().text;
   one.info.started = clock::now();
   if (one.owner) one.info.key = one.owner->name;
   // As many again may be here to say who they are: one of them may be a sender that comes back.
   if (is_crowded(one, false)) {
-    const result<void> refused = co_await turn_away(*stream, too_many_sessions());
+    const error why = too_many_sessions();
+    const result<void> refused = co_await turn_away(*stream, why);
     context_.observer.on_session_end(one.info, refused);
     co_return;
   }
@@ -148,47 +149,46 @@ net::awaitable<result<void>> receive_server::serve(session& one, language spoken
   if (!native && !settings_.compat)
     co_return error{errc::refused, "it does not speak the native protocol, and the compatibility protocol is off"};
   if (!one.stream->is_encrypted() && !settings_.plain.permits(spoken)) {
-    error why{errc::refused, "this receiver takes encrypted connections only"};
-    if (native) co_return co_await turn_away(*one.stream, std::move(why));
+    const error why{errc::refused, "this receiver takes encrypted connections only"};
+    if (native) co_return co_await turn_away(*one.stream, why);
     co_return why;
   }
-  result<session_scope> scope = co_await scope_of(one);
+  result<void> able = co_await set_scope(one);
   // What recheck() did not see: it was called while this was not a session yet.
-  if (scope && !is_welcome(one)) scope = no_longer_welcome();
-  if (!scope && native) co_return co_await turn_away(*one.stream, scope.error());
-  if (!scope) co_return scope.error();
-  if (native) co_return co_await serve_native(one, std::move(*scope), first);
-  co_return co_await serve_compat(one, std::move(*scope), first);
+  if (able && !is_welcome(one)) able = no_longer_welcome();
+  if (!able && native) co_return co_await turn_away(*one.stream, able.error());
+  if (!able) co_return able;
+  if (native) co_return co_await serve_native(one, first);
+  co_return co_await serve_compat(one, first);
 }
 
-net::awaitable<result<session_scope>> receive_server::scope_of(session& one) {
-  session_scope scope;
+net::awaitable<result<void>> receive_server::set_scope(session& one) {
   const bool has_key = one.owner != nullptr && one.owner->by_key != nullptr;
   const result<session_rights> rights = has_key ? rights_of(one.owner->by_key->rights) : session_rights{};
   if (!rights) co_return error{errc::refused, "the key cannot be used here"};
-  scope.max_bytes = rights->max_bytes;
+  one.scope.max_bytes = rights->max_bytes;
   one.info.directory = rights->directory;
   if (rights->directory.empty() && !rights->no_replace) {
-    scope.where = std::shared_ptr<store>{std::shared_ptr<void>{}, &context_.where};
-    co_return scope;
+    one.scope.where = std::shared_ptr<store>{std::shared_ptr<void>{}, &context_.where};
+    co_return result<void>{};
   }
   auto narrow = [this, &rights] { return context_.where.narrowed(*rights); };
   result<std::shared_ptr<store>> view = co_await net::offload(context_.pool, std::move(narrow));
   if (!view) co_return view.error();
-  scope.where = std::move(*view);
-  co_return scope;
+  one.scope.where = std::move(*view);
+  co_return result<void>{};
 }
 
-net::awaitable<result<void>> receive_server::serve_native(session& one, session_scope scope, byte_view first) {
+net::awaitable<result<void>> receive_server::serve_native(session& one, byte_view first) {
   auto admission = [this, &one](session_id id) { return admit_native(one, id); };
-  one.native.emplace(*one.stream, context_, std::move(scope), one.info, std::move(admission));
+  one.native.emplace(*one.stream, context_, one.scope, one.info, std::move(admission));
   context_.observer.on_session_start(one.info);
   co_return co_await one.native->run(first);
 }
 
-net::awaitable<result<void>> receive_server::serve_compat(session& one, session_scope scope, byte_view first) {
+net::awaitable<result<void>> receive_server::serve_compat(session& one, byte_view first) {
   if (const result<void> admitted = admit(one); !admitted) co_return admitted;
-  one.compat.emplace(*one.stream, context_, std::move(scope), one.info);
+  one.compat.emplace(*one.stream, context_, one.scope, one.info);
   context_.observer.on_session_start(one.info);
   co_return co_await one.compat->run(first);
 }

@@ -173,7 +173,7 @@ class OtherLanguages(BadSenders):
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=60) as connection:
             with self.assertRaises(ssl.SSLError) as raised:
                 context.wrap_socket(connection)
-            self.assertIn("HANDSHAKE_FAILURE", str(raised.exception))
+            self.assertIn("UNEXPECTED_MESSAGE", str(raised.exception))
         until(lambda: "it speaks TLS" in self.server.log())
         self.assertOnlyHonest()
 

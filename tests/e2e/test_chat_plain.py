@@ -427,7 +427,7 @@ class Addresses(PlainCase):
         self.assertEqual(six.line(), f"[{four.peer}] from four")
 
     def test_all_addresses_on_one_port(self):
-        server = self.serve_chat("--bind", "*")
+        server = self.serve_chat("--bind", "*", "--insecure")
         with PlainPeer.settled(server, address="::1") as six, PlainPeer.settled(server) as four:
             four.say("hello\n")
             self.assertRegex(six.line(), re.escape(f"[{four.peer}] hello"))

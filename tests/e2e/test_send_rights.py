@@ -79,13 +79,15 @@ class Directories(Keyed):
         for name in "../other/f", "up/f", "up/other/f", ".tcpsend/f":
             with self.subTest(name=name):
                 self.assertNotEqual(self.send_as("web", server, "--name", name, small).returncode, 0)
-        self.assertEqual(self.visible(), {})
+        self.assertEqual({path.name for path in self.into.iterdir()}, {".tcpsend", "web", "other"})
+        self.assertEqual([path.name for path in (self.into / "web").iterdir()], ["up"])
+        self.assertEqual([*(self.into / "other").iterdir(), *self.leftovers()], [])
 
     def test_a_program_is_told_the_whole_path_and_the_key(self):
         told = self.dir / "told"
         hook = self.write("hook", b'#!/bin/sh\nprintf "%s\\n" "$1" "$TCPSEND_NAME" "$TCPSEND_KEY" >"$TOLD"\n', mode=0o755)
         self.key("web", "dir=web")
-        server = self.serve_keyed("--exec", hook, "--confine", "off", environment={"TOLD": str(told), "TCPSEND_KEY": "x"})
+        server = self.serve_keyed("--exec", hook, environment={"TOLD": str(told), "TCPSEND_KEY": "x"})
         self.assertEqual(self.send_as("web", server, self.write("f", b"x")).returncode, 0)
         lines = until(lambda: told.exists() and told.read_text().count("\n") == 3 and told.read_text()).splitlines()
         self.assertEqual(lines, [str(self.into / "web/f"), "web/f", "web"])
@@ -214,6 +216,7 @@ class InTheClear(Keyed):
         server = self.serve_keyed()
         self.assertNotEqual(self.compat(server.port), b"ok")
         sender = RawSender(server.port, PREFACE, hello(), inline(1, "f", b"x"))
+        self.addCleanup(sender.close)
         self.assertNotIn(b"TSND", sender.take(100))
         self.assertNotEqual(self.send(server, self.write("f", b"x")).returncode, 0)
         self.assertEqual(self.visible(), {})
@@ -222,6 +225,7 @@ class InTheClear(Keyed):
         self.key("k")
         server = self.serve_keyed("--allow-plain", "compat")
         sender = RawSender(server.port, PREFACE, hello(), inline(1, "f", b"x"))
+        self.addCleanup(sender.close)
         said = sender.next_of(ERROR)
         self.assertEqual(said.code, REFUSED)
         self.assertEqual(self.send(server, self.write("f", b"x")).returncode, 4)

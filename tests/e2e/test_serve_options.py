@@ -46,7 +46,7 @@ class Listening(Case):
         self.assertFalse(self.refuses("::1", self.serve("--bind", "[::1]").port))
 
     def test_all_addresses(self):
-        server = self.serve("--bind", "*")
+        server = self.serve("--bind", "*", "--insecure")
         self.assertEqual([self.refuses(address, server.port) for address in ("127.0.0.1", "::1", "127.9.9.9")],
                          [False, False, False])
 

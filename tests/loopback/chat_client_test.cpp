@@ -221,7 +221,7 @@ TEST_CASE("what is no chat server is told from one in a line", "[loopback]") {
       {"SSH-2.0-OpenSSH_9.2", false, errc::protocol_violation,
        "this is no tcpchat server: it said 'SSH-2.0-OpenSSH_9.2'"},
       {std::string{"\x15\x03\x01\0\x02\x02\x28", 7}, true, errc::protocol_violation,
-       R"(this is no tcpchat server: it said '\x15\x03\x01\x00\x02\x02()"},
+       "the server speaks TLS only; it wants a key (--key), or --tls"},
       {"{\"x\":1", true, errc::protocol_violation, "this is no tcpchat server: it said '{\"x\":1'"},
       {"{\"x\":1}\n", false, errc::protocol_violation, "this is no tcpchat server: it said '{\"x\":1}'"},
       {"", true, errc::connection_lost, "closed the connection before it said anything; is it a tcpchat server?"},

@@ -21,12 +21,16 @@ TEST_CASE("who speaks in the clear a language that is not allowed in it is told 
   chosen.plain.native = false;
   transfer_rig rig{chosen};
   auto body = [&]() -> net::awaitable<void> {
-    raw_sender sender{co_await rig.connect()};
+    auto sender_stream = co_await rig.connect();
+    raw_sender sender{std::move(sender_stream)};
     co_await sender.greet({});
-    CHECK(co_await sender.hear_error() == transfer::wire_code::refused);
-    raw_sender compat{co_await rig.connect()};
+    const auto refusal = co_await sender.hear_error();
+    CHECK(refusal == transfer::wire_code::refused);
+    auto compat_stream = co_await rig.connect();
+    raw_sender compat{std::move(compat_stream)};
     co_await compat.say_text("name&3");
-    CHECK(co_await compat.hear_text() == "ok");
+    const auto answer = co_await compat.hear_text();
+    CHECK(answer == "ok");
   };
   rig.run(body());
   CHECK(rig.store.operations() == 1);
@@ -37,12 +41,16 @@ TEST_CASE("the compatibility protocol in the clear ends without a word", "[loopb
   chosen.plain.compat = false;
   transfer_rig rig{chosen};
   auto body = [&]() -> net::awaitable<void> {
-    raw_sender compat{co_await rig.connect()};
+    auto compat_stream = co_await rig.connect();
+    raw_sender compat{std::move(compat_stream)};
     co_await compat.say_text("name&3");
-    CHECK(co_await compat.hear_text() == "");
-    raw_sender sender{co_await rig.connect()};
+    const auto answer = co_await compat.hear_text();
+    CHECK(answer == "");
+    auto sender_stream = co_await rig.connect();
+    raw_sender sender{std::move(sender_stream)};
     co_await sender.greet({});
-    CHECK(co_await sender.hear_welcome());
+    const auto welcomed = co_await sender.hear_welcome();
+    CHECK(welcomed);
   };
   rig.run(body());
   CHECK(rig.store.operations() == 0);
@@ -55,18 +63,25 @@ TEST_CASE("one address has so many sessions and no more", "[loopback]") {
   auto body = [&]() -> net::awaitable<void> {
     std::vector<raw_sender> senders;
     for (int i = 0; i < 2; ++i) {
-      senders.emplace_back(co_await rig.connect());
+      auto way = co_await rig.connect();
+      senders.emplace_back(std::move(way));
       co_await senders.back().greet(session_number(i));
-      CHECK(co_await senders.back().hear_welcome());
+      const bool welcomed = co_await senders.back().hear_welcome();
+      CHECK(welcomed);
     }
-    raw_sender third{co_await rig.connect()};
+    auto third_stream = co_await rig.connect();
+    raw_sender third{std::move(third_stream)};
     co_await third.greet(session_number(3));
-    CHECK(co_await third.hear_error() == transfer::wire_code::busy);
+    const auto refusal = co_await third.hear_error();
+    CHECK(refusal == transfer::wire_code::busy);
     // Whoever comes back takes the place that is its own.
-    raw_sender again{co_await rig.connect()};
+    auto again_stream = co_await rig.connect();
+    raw_sender again{std::move(again_stream)};
     co_await again.greet(session_number(1));
-    CHECK(co_await again.hear_welcome());
-    CHECK(co_await senders[1].hear_end());
+    const auto came_back = co_await again.hear_welcome();
+    CHECK(came_back);
+    const auto ended = co_await senders[1].hear_end();
+    CHECK(ended);
   };
   rig.run(body());
 }

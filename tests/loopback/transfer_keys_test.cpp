@@ -165,19 +165,27 @@ TEST_CASE("whoever has no key that is known is refused, and does not try again",
 TEST_CASE("another key does not take a session's place, its own does", "[loopback]") {
   keyed_rig keyed{{random_key("a"), random_key("b")}};
   auto body = [&]() -> net::awaitable<void> {
-    raw_sender first{co_await keyed.rig.connect(keyed.client("a"))};
+    auto first_stream = co_await keyed.rig.connect(keyed.client("a"));
+    raw_sender first{std::move(first_stream)};
     co_await first.greet(session_number(1));
-    CHECK(co_await first.hear_welcome());
-    raw_sender other{co_await keyed.rig.connect(keyed.client("b"))};
+    const auto first_welcomed = co_await first.hear_welcome();
+    CHECK(first_welcomed);
+    auto other_stream = co_await keyed.rig.connect(keyed.client("b"));
+    raw_sender other{std::move(other_stream)};
     co_await other.greet(session_number(1));
-    CHECK(co_await other.hear_welcome());
+    const auto other_welcomed = co_await other.hear_welcome();
+    CHECK(other_welcomed);
     co_await first.say(transfer::frames::bye{});
-    CHECK((co_await first.hear<transfer::frames::bye>()).has_value());
+    const auto goodbye = co_await first.hear<transfer::frames::bye>();
+    CHECK(goodbye.has_value());
 
-    raw_sender again{co_await keyed.rig.connect(keyed.client("b"))};
+    auto again_stream = co_await keyed.rig.connect(keyed.client("b"));
+    raw_sender again{std::move(again_stream)};
     co_await again.greet(session_number(1));
-    CHECK(co_await again.hear_welcome());
-    CHECK(co_await other.hear_end());
+    const auto came_back = co_await again.hear_welcome();
+    CHECK(came_back);
+    const auto replaced = co_await other.hear_end();
+    CHECK(replaced);
   };
   keyed.rig.run(body());
 }
@@ -186,22 +194,31 @@ TEST_CASE("sessions of a key that is gone end, others go on", "[loopback]") {
   const net::key stays = random_key("stays");
   keyed_rig keyed{{random_key("goes"), stays}};
   auto body = [&]() -> net::awaitable<void> {
-    raw_sender leaver{co_await keyed.rig.connect(keyed.client("goes"))};
+    auto leaver_stream = co_await keyed.rig.connect(keyed.client("goes"));
+    raw_sender leaver{std::move(leaver_stream)};
     co_await leaver.greet(session_number(1));
-    CHECK(co_await leaver.hear_welcome());
-    raw_sender stayer{co_await keyed.rig.connect(keyed.client("stays"))};
+    const auto leaver_welcomed = co_await leaver.hear_welcome();
+    CHECK(leaver_welcomed);
+    auto stayer_stream = co_await keyed.rig.connect(keyed.client("stays"));
+    raw_sender stayer{std::move(stayer_stream)};
     co_await stayer.greet(session_number(2));
-    CHECK(co_await stayer.hear_welcome());
-    raw_sender silent{co_await keyed.rig.connect(keyed.client("goes"))};
+    const auto stayer_welcomed = co_await stayer.hear_welcome();
+    CHECK(stayer_welcomed);
+    auto silent_stream = co_await keyed.rig.connect(keyed.client("goes"));
+    raw_sender silent{std::move(silent_stream)};
 
     keyed.keys->replace({stays});
     keyed.rig.server.recheck();
-    CHECK(co_await leaver.hear_error() == transfer::wire_code::refused);
-    CHECK(co_await leaver.hear_end());
+    const auto refusal = co_await leaver.hear_error();
+    CHECK(refusal == transfer::wire_code::refused);
+    const auto ended = co_await leaver.hear_end();
+    CHECK(ended);
     co_await silent.greet(session_number(3));
-    CHECK_FALSE(co_await silent.hear_welcome());
+    const auto late_welcomed = co_await silent.hear_welcome();
+    CHECK_FALSE(late_welcomed);
     co_await stayer.say(transfer::frames::bye{});
-    CHECK((co_await stayer.hear<transfer::frames::bye>()).has_value());
+    const auto goodbye = co_await stayer.hear<transfer::frames::bye>();
+    CHECK(goodbye.has_value());
   };
   keyed.rig.run(body());
 }

@@ -9,7 +9,8 @@ namespace tcptools::testing {
 
 class silent_gate_observer final : public net::gate_observer {
  public:
-  void on_not_let_in(const net::peer_info& /*peer*/, const error& /*why*/) override {}
+  void on_not_let_in(const net::refusal& /*what*/) override {}
+  void on_let_in_again(const net::peer_info& /*peer*/, std::uint64_t /*unlogged*/) override {}
 };
 
 class open_gate {

@@ -51,10 +51,17 @@ class raw_sender {
     if (!got || !std::holds_alternative<Frame>(got->value)) co_return std::nullopt;
     co_return std::get<Frame>(std::move(got->value));
   }
-  net::awaitable<bool> hear_welcome() { co_return (co_await hear<transfer::frames::welcome>()).has_value(); }
+  net::awaitable<bool> hear_welcome() {
+    const std::optional<transfer::frames::welcome> said = co_await hear<transfer::frames::welcome>();
+    co_return said.has_value();
+  }
+  // The code of the next ERROR, whatever comes before it.
   net::awaitable<std::optional<transfer::wire_code>> hear_error() {
-    const std::optional<transfer::frames::error> said = co_await hear<transfer::frames::error>();
-    co_return said ? std::optional{said->code} : std::nullopt;
+    for (;;) {
+      const result<transfer::received_frame> got = co_await reader_->next();
+      if (!got) co_return std::nullopt;
+      if (const auto* said = std::get_if<transfer::frames::error>(&got->value)) co_return said->code;
+    }
   }
   // Nothing more comes.
   net::awaitable<bool> hear_end() {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,12 +14,14 @@
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/stream.hpp"
+#include "tcptools/net/tls_context.hpp"
 
 namespace tcptools::chat {
 
 struct client_settings {
   std::string host = "localhost";
   std::uint16_t port = 6677;
+  std::shared_ptr<const net::tls_client> tls;         // null: in the clear
   std::chrono::milliseconds connect_timeout{10'000};  // per address
   std::chrono::milliseconds retry_for{0};             // how long the first connection is tried for
   std::chrono::milliseconds resume_for{30'000};       // how long a lost connection is tried for

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tcptools/base/result.hpp"
 #include "tcptools/chat/limits.hpp"
@@ -16,6 +17,7 @@
 #include "tcptools/net/connect.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/stream.hpp"
+#include "tcptools/net/tls_context.hpp"
 
 namespace tcptools::chat {
 
@@ -30,6 +32,9 @@ class plain_client {
   // `patience`: how long a server may, when all is said, neither take nor say anything before it closes.
   plain_client(const net::any_executor& executor, on_text show, when_ready ready = {},
                std::chrono::milliseconds patience = limits::plain_end_wait);
+
+  // What connections are secured with; null: nothing.
+  void secure_with(std::shared_ptr<const net::tls_client> context) { connector_.secure_with(std::move(context)); }
 
   [[nodiscard]] net::awaitable<result<void>> connect(std::string host, std::uint16_t port,
                                                      std::chrono::milliseconds timeout);
@@ -62,6 +67,7 @@ class plain_client {
   line_splitter in_;
   net::stream::clock::time_point moved_at_;  // when the server took or said something; once has_finished_
   std::size_t left_ = 0;                     // of what it had not taken then
+  bool has_heard_ = false;                   // anything of the server
   bool has_finished_ = false;
   bool is_stopped_ = false;
 };

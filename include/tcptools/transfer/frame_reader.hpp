@@ -31,6 +31,9 @@ class frame_reader {
   // Bytes of receive memory that frames handed out before still keep, besides what is being filled.
   [[nodiscard]] std::size_t held();
 
+  // What was read and is no frame yet.
+  [[nodiscard]] byte_view unread() const noexcept { return {slab_->bytes.get() + start_, end_ - start_}; }
+
   // Takes `count` bytes that are no frame (the preface). Precondition: count is small.
   [[nodiscard]] net::awaitable<result<byte_buffer>> take(std::size_t count);
 
@@ -43,7 +46,6 @@ class frame_reader {
     std::size_t capacity;
   };
 
-  [[nodiscard]] byte_view unread() const noexcept { return {slab_->bytes.get() + start_, end_ - start_}; }
   // Reads until `size` unread bytes are there.
   [[nodiscard]] net::awaitable<result<void>> fill(std::size_t size);
   void make_room(std::size_t size);

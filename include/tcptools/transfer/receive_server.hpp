@@ -63,6 +63,7 @@ class receive_server {
     std::shared_ptr<net::stream> stream;
     std::shared_ptr<const net::peer_identity> owner;  // null: anybody
     session_info info;
+    session_scope scope;
     std::optional<native_receiver> native;
     std::optional<compat_receiver> compat;
     std::optional<session_id> id;
@@ -71,11 +72,11 @@ class receive_server {
 
   net::awaitable<void> serve(std::shared_ptr<net::stream> stream);
   [[nodiscard]] net::awaitable<result<void>> serve(session& one, language spoken, byte_view first);
-  [[nodiscard]] net::awaitable<result<void>> serve_native(session& one, session_scope scope, byte_view first);
-  [[nodiscard]] net::awaitable<result<void>> serve_compat(session& one, session_scope scope, byte_view first);
+  [[nodiscard]] net::awaitable<result<void>> serve_native(session& one, byte_view first);
+  [[nodiscard]] net::awaitable<result<void>> serve_compat(session& one, byte_view first);
   [[nodiscard]] bool is_welcome(const session& one) const;
-  // What the session's key entitles it to.
-  [[nodiscard]] net::awaitable<result<session_scope>> scope_of(session& one);
+  // Finds out what the session's key entitles it to.
+  [[nodiscard]] net::awaitable<result<void>> set_scope(session& one);
   // Tells a sender of the native protocol why.
   [[nodiscard]] net::awaitable<result<void>> turn_away(net::stream& stream, error why);
   // Of all or the admitted sessions, those of everybody and of this address.

@@ -251,7 +251,7 @@ TEST_CASE("blanks before a greeting are allowed, and do not make it expensive to
 
 TEST_CASE("who speaks TLS is answered with an alert") {
   const std::string answer = first_answer("\x16\x03\x01 hello");
-  CHECK(answer == std::string{"\x15\x03\x03\x00\x02\x02\x28", 7});
+  CHECK(answer == std::string{"\x15\x03\x03\x00\x02\x02\x0A", 7});
 }
 
 TEST_CASE("a browser is answered in its language, and nothing of it is said to anybody") {

@@ -122,10 +122,10 @@ TEST_CASE("a pool that goes drops what has not begun") {
   asio::io_context io{1};
   const auto alive = std::make_shared<int>();
   {
-    worker_pool pool{1};
     std::promise<void> go_on;
     std::promise<void> begun;
     bool is_first = true;
+    worker_pool pool{1};  // the last: its threads end before what they use goes
     const auto work = [&](std::shared_ptr<int> held) -> awaitable<void> {
       co_await offload(pool, [&] {
         if (!std::exchange(is_first, false)) return;
