@@ -32,7 +32,7 @@ class receive_server {
  public:
   struct settings {
     std::size_t max_sessions = 256;
-    std::size_t max_per_address = 64;
+    std::size_t max_per_address = 128;
     bool compat = true;
     bool once = false;  // end after one session; one that was lost may come back within the idle timeout
     plain_languages plain;
