@@ -61,7 +61,8 @@ void add_chat_serve_options(CLI::App& app, chat_serve_options& options) {
       [&chat](const std::string& text) { chat.motd = text; });
 
   add_count(app, "--max-sessions", chat.max_sessions, 1, 1'000'000, "Turn further connections away");
-  add_count(app, "--max-per-address", chat.max_per_address, 1, 1'000'000, "The same for each address");
+  add_count(app, "--max-per-address", chat.max_per_address, 1, 1'000'000,
+            "Turn further connections of one address away");
   add_bytes(app, "--max-backlog", chat.max_backlog, 64U << 10U, "16MiB",
             "End sessions that have so much to read and do not");
   add_bytes(app, "--max-memory", chat.max_memory, 1U << 20U, "512MiB",

@@ -43,7 +43,8 @@ void add_languages(CLI::App& app, std::vector<std::string>& chosen, const std::v
     }
   };
   app.add_option_function<std::vector<std::string>>(
-         "--allow-plain", take, "With a key or a certificate, still take unencrypted sessions of this language")
+         "--allow-plain", take,
+         "With a key or a certificate, still take unencrypted sessions of this language; repeatable")
       ->type_name(all)
       ->allow_extra_args(false)
       ->take_all();
@@ -89,11 +90,12 @@ bool server_security_options::allows_plain(std::string_view language) const {
 void add_server_security_options(CLI::App& app, server_security_options& options,
                                  const std::vector<std::string>& languages) {
   add_text(app, "--key", "FILE", options.key_file,
-           "Let in who has one of the keys in this file; default: what TCPTOOLS_KEY_FILE names; see keygen");
+           "The file with the keys of those to let in (see keygen); default: what TCPTOOLS_KEY_FILE names");
   add_text(app, "--tls-cert", "FILE", options.certificate.chain, "Show this certificate (PEM, with its chain)");
   add_text(app, "--tls-key", "FILE", options.certificate.private_key, "Its private key (PEM)");
-  add_text(app, "--client-ca", "FILE", options.client_ca, "Let in who shows a certificate of these authorities (PEM)");
-  app.add_flag("--tls-1.2", options.tls12, "Take TLS 1.2 as well, which certificates only can use");
+  add_text(app, "--client-ca", "FILE", options.client_ca,
+           "Let in who shows a certificate of the authorities in this file (PEM)");
+  app.add_flag("--tls-1.2", options.tls12, "With --tls-cert, take TLS 1.2 as well");
   app.add_flag("--insecure", options.insecure, "Let everybody in, unencrypted, on any address");
   add_languages(app, options.allow_plain, languages);
   add_blocks(app, "--allow", options.addresses.allow, "Let in from these addresses only; repeatable");

@@ -5,13 +5,13 @@ import base64
 import os
 import select
 import shutil
-import signal
 import subprocess
 import time
 import unittest
 
 from chat import PlainPeer, StructuredPeer
-from harness import PATIENCE, TCPCHAT, Case, main, until
+from harness import PATIENCE, TCPCHAT, main, until
+from security import SecurityCase, key_line
 
 REFUSED = 4
 
@@ -50,30 +50,24 @@ class OpenSsl:
         self.process.stdout.close()
 
 
-class KeyCase(Case):
+class KeyCase(SecurityCase):
     options = ()
     rights = {}  # the keys there are, and what they entitle to
 
     def setUp(self):
         super().setUp()
-        self.secrets = {name: base64.b64encode(os.urandom(32)).decode() for name in self.rights}
-        for name, secret in self.secrets.items():
-            self.private(f"{name}.key", f"{name}:{secret}\n")
+        self.lines = {name: key_line(name) for name in self.rights}
+        for name, line in self.lines.items():
+            self.key_file(f"{name}.key", line)
         self.write_keys(self.rights)
         self.server = self.serve_chat("--key", self.dir / "keys", "--log-format", "json", *self.options)
 
-    def private(self, name, text):
-        path = self.dir / name
-        path.write_text(text)
-        path.chmod(0o600)
-
     def write_keys(self, rights):
-        lines = [f"{name}:{self.secrets[name]} {more}".strip() for name, more in rights.items()]
-        self.private("keys", "\n".join(lines) + "\n")
+        self.key_file("keys", *(f"{self.lines[name]} {more}" for name, more in rights.items()))
 
-    def reload(self, rights):
+    def change_keys(self, rights):
         self.write_keys(rights)
-        self.server.signal(signal.SIGHUP)
+        self.reload(self.server)
 
     def as_client(self, name, verb, *arguments):
         return [verb, "--port", self.server.port, "--host", "127.0.0.1", "--key", self.dir / f"{name}.key", *arguments]
@@ -94,7 +88,7 @@ class KeyCase(Case):
     def openssl(self, name):
         if not shutil.which("openssl"):
             self.skipTest("there is no openssl")
-        return OpenSsl(self, self.server, name, self.secrets[name])
+        return OpenSsl(self, self.server, name, self.lines[name].split(":")[1])
 
     def assertExit(self, done, code, *words):
         self.assertEqual(done.returncode, code, done.stderr)
@@ -197,7 +191,7 @@ class ReloadTest(KeyCase):
 
     def test_sessions_of_a_removed_key_end_and_others_go_on(self):
         alice, bob = self.start_listening("alice"), self.start_listening("bob", "--retry-for", "60s")
-        self.reload({"alice": "nick=alice"})
+        self.change_keys({"alice": "nick=alice"})
         began = time.monotonic()
         _, err = bob.communicate(timeout=PATIENCE)
         self.assertEqual(bob.returncode, REFUSED, err)
@@ -207,15 +201,15 @@ class ReloadTest(KeyCase):
         with self.subTest("the other one"):
             self.assertExit(self.chat("alice", "send", "mine"), 0)
             self.assertHears(alice, "mine")
-            self.reload({"alice": "nick=alice", "bob": ""})
-            until(lambda: self.chat("bob", "send", "hi").returncode == 0, what="the key being there again")
+            self.change_keys({"alice": "nick=alice", "bob": ""})
+            self.assertExit(self.chat("bob", "send", "hi"), 0)
             self.assertHears(alice, "hi")
 
     def test_whose_rights_have_changed_comes_back_to_them(self):
         bob = self.start_listening("bob", "--since", "all")
         self.assertExit(self.chat("bob", "send", "one"), 0)
         self.assertHears(bob, "one")
-        self.reload({"alice": "nick=alice", "bob": "nick=robert,bobby"})
+        self.change_keys({"alice": "nick=alice", "bob": "nick=robert,bobby"})
         while "connected to" not in bob.stderr.readline():
             self.assertIsNone(bob.poll())
         self.assertExit(self.chat("bob", "send", "two"), 0)
@@ -224,7 +218,7 @@ class ReloadTest(KeyCase):
 
     def test_rights_that_are_not_known_keep_the_old_ones(self):
         alice = self.start_listening("alice")
-        self.reload({"alice": "nick=alice dir=x"})
+        self.change_keys({"alice": "nick=alice dir=x"})
         until(lambda: "dir" in self.server.log(), what="the complaint")
         self.assertExit(self.chat("bob", "send", "hi"), 0)
         self.assertHears(alice, "hi")

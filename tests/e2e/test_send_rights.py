@@ -1,32 +1,28 @@
 # ctest: asan
 """What a key entitles a sender to, and what becomes of its sessions when it is gone."""
 
-import base64
-import os
-import signal
 import socket
 import stat
 
-from harness import PATIENCE, Case, main, noise, summary, until
+from harness import PATIENCE, main, noise, summary, until
 from native import ERROR, PREFACE, REFUSED, RawSender, hello, inline
+from security import SecurityCase, key_line
 
 MIB = 1 << 20
 
 
-class Keyed(Case):
+class Keyed(SecurityCase):
     """A receiver with keys: self.keys has a file for each, as its owner has it."""
 
     def setUp(self):
         super().setUp()
         self.lines = {}
         self.keys = {}
-        self.key_file = self.dir / "keys"
 
     def key(self, name, *rights):
         """Makes a key, or gives one other rights."""
         if name not in self.keys:
-            secret = base64.b64encode(os.urandom(32)).decode()
-            self.keys[name] = self.write(f"{name}.key", f"{name}:{secret}\n".encode(), mode=0o600)
+            self.keys[name] = self.key_file(f"{name}.key", key_line(name))
         self.lines[name] = " ".join([self.keys[name].read_text().strip(), *rights])
         self.write_keys()
 
@@ -35,11 +31,10 @@ class Keyed(Case):
         self.write_keys()
 
     def write_keys(self):
-        new = self.write("keys.new", "".join(line + "\n" for line in self.lines.values()).encode(), mode=0o600)
-        new.rename(self.key_file)
+        self.key_file("keys", *self.lines.values())
 
     def serve_keyed(self, *options, **rest):
-        return self.serve("--key", self.key_file, "--log-level", "debug", *options, **rest)
+        return self.serve("--key", self.dir / "keys", "--log-level", "debug", *options, **rest)
 
     def send_as(self, name, server, *arguments, **rest):
         return self.send(server, "--key", self.keys[name], *arguments, **rest)
@@ -165,7 +160,7 @@ class Ends(Keyed):
         stayer = self.start_sending(server, "--key", self.keys["stayer"], *options, self.write("b", noise(MIB)))
         until(lambda: len(list(self.into.glob(".tcpsend/*.part"))) == 2)
         self.drop("leaver")
-        server.signal(signal.SIGHUP)
+        self.reload(server)
         done = self.finish(leaver)
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertIn("no longer valid", done.stderr)
@@ -174,8 +169,8 @@ class Ends(Keyed):
         self.assertEqual(self.visible(), {"b": noise(MIB)})
         # It comes back, and goes on where it was.
         self.key("leaver")
-        server.signal(signal.SIGHUP)
-        until(lambda: self.send_as("leaver", server, self.write("c", b"x")).returncode == 0)
+        self.reload(server)
+        self.assertEqual(self.send_as("leaver", server, self.write("c", b"x")).returncode, 0)
         done = self.send_as("leaver", server, "--json", self.dir / "a")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertLess(summary(done)["bytes_sent"], 3 * MIB)
@@ -252,7 +247,7 @@ class Files(Keyed):
         for right in "admin", "nick=a", "dir=", "dir=../x", "dir=/x", "max-bytes=lots", "no-replace=yes", "read-only":
             with self.subTest(right=right):
                 self.key("k", right)
-                done = self.run_tcpsend("serve", "--dir", self.into, "--port", "0", "--key", self.key_file)
+                done = self.run_tcpsend("serve", "--dir", self.into, "--port", "0", "--key", self.dir / "keys")
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertOneLine(done.stderr)
 
