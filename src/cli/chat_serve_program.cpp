@@ -150,11 +150,7 @@ int serve_chat(const chat_serve_options& options) {
   }
   const auto bind = bind_addresses(options.listen.bind);
   if (!bind) return failed(bind.error());
-  server_security_options chosen = options.security;
-  if (const result<void> good = choose_server_security(chosen, *bind); !good) {
-    return complain_about_usage("tcpchat serve", good.error().text());
-  }
-  const auto security = server_security::open(chosen, chat::check_right);
+  const auto security = server_security::open(options.security, *bind, chat::check_right);
   if (!security) return failed(security.error());
 
   std::unique_ptr<chat::history_file> history;
@@ -175,7 +171,8 @@ int serve_chat(const chat_serve_options& options) {
   kept = {};
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
-  const auto confined = confine_server(options.confine, needs_of(options, chosen), false, options.listen.port_file);
+  const auto confined =
+      confine_server(options.confine, needs_of(options, (*security)->options()), false, options.listen.port_file);
   if (!confined) return failed(confined.error());
   server.start(*confined);
   io.run();

@@ -17,7 +17,6 @@
 #include "cli/serve_report.hpp"
 #include "cli/server_security.hpp"
 #include "cli/status_line.hpp"
-#include "cli/usage.hpp"
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/gate.hpp"
 #include "tcptools/net/shutdown.hpp"
@@ -62,11 +61,7 @@ int run_serve(const serve_options& options) {
   const std::size_t descriptors = raise_descriptor_limit();
   const auto bind = bind_addresses(options.listen.bind);
   if (!bind) return failed(bind.error());
-  server_security_options chosen = options.security;
-  if (const result<void> good = choose_server_security(chosen, *bind); !good) {
-    return complain_about_usage("tcpsend serve", good.error().text());
-  }
-  const auto security = server_security::open(chosen, transfer::check_right);
+  const auto security = server_security::open(options.security, *bind, transfer::check_right);
   if (!security) return failed(security.error());
   const auto store = transfer::disk_store::open(options.directory, options.store);
   if (!store) return failed(store.error());
@@ -113,8 +108,8 @@ int run_serve(const serve_options& options) {
   };
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
   if (!port_file) return failed(port_file.error());
-  const auto confined =
-      confine_server(options.confine, needs_of(options, chosen), !options.exec.empty(), options.listen.port_file);
+  const auto confined = confine_server(options.confine, needs_of(options, (*security)->options()),
+                                       !options.exec.empty(), options.listen.port_file);
   if (!confined) return failed(confined.error());
   doorkeeper.on_start(**security);
   report.on_listening((*listener)->text(), (*listener)->port(), *confined);

@@ -72,6 +72,21 @@ result<void> check_reach(const std::vector<asio::ip::address>& bind) {
       "and to clients; or say --insecure");
 }
 
+// Takes the environment into account, too.
+result<void> choose(server_security_options& options, const std::vector<asio::ip::address>& bind) {
+  const bool says_something = options.is_demanding() || !options.certificate.private_key.empty();
+  if (options.insecure && says_something) {
+    return wrong("--insecure and a key or certificate exclude each other; --allow-plain lets some in unencrypted");
+  }
+  if (!options.insecure && !says_something) options.key_file = environment("TCPTOOLS_KEY_FILE");
+  if (const result<void> good = check_certificates(options); !good) return good;
+  if (!options.is_demanding() && !options.allow_plain.empty()) {
+    return wrong("--allow-plain is for servers with --key or --tls-cert: others take everything unencrypted");
+  }
+  if (options.is_demanding() || options.insecure) return {};
+  return check_reach(bind);
+}
+
 }  // namespace
 
 std::vector<std::filesystem::path> server_security_options::directories() const {
@@ -103,23 +118,11 @@ void add_server_security_options(CLI::App& app, server_security_options& options
              "Connections from these addresses begin with a PROXY header, which says who the peer is; repeatable");
 }
 
-result<void> choose_server_security(server_security_options& options, const std::vector<asio::ip::address>& bind) {
-  const bool says_something = options.is_demanding() || !options.certificate.private_key.empty();
-  if (options.insecure && says_something) {
-    return wrong("--insecure and a key or certificate exclude each other; --allow-plain lets some in unencrypted");
-  }
-  if (!options.insecure && !says_something) options.key_file = environment("TCPTOOLS_KEY_FILE");
-  if (const result<void> good = check_certificates(options); !good) return good;
-  if (!options.is_demanding() && !options.allow_plain.empty()) {
-    return wrong("--allow-plain is for servers with --key or --tls-cert: others take everything unencrypted");
-  }
-  if (options.is_demanding() || options.insecure) return {};
-  return check_reach(bind);
-}
-
-result<std::unique_ptr<server_security>> server_security::open(const server_security_options& options,
+result<std::unique_ptr<server_security>> server_security::open(server_security_options options,
+                                                               const std::vector<asio::ip::address>& bind,
                                                                net::right_check check) {
-  std::unique_ptr<server_security> made{new server_security{options, std::move(check)}};
+  if (const result<void> good = choose(options, bind); !good) return good.error();
+  std::unique_ptr<server_security> made{new server_security{std::move(options), std::move(check)}};
   auto files = made->read();
   if (!files) return files.error();
   made->use(std::move(*files));

@@ -19,7 +19,7 @@
 namespace tcptools::cli {
 
 struct server_security_options {
-  std::string key_file;  // after choose_server_security() also where it comes from the environment
+  std::string key_file;
   net::certificate_files certificate;
   std::string client_ca;
   bool tls12 = false;
@@ -41,11 +41,6 @@ struct server_security_options {
 void add_server_security_options(CLI::App& app, server_security_options& options,
                                  const std::vector<std::string>& languages);
 
-// Takes TCPTOOLS_KEY_FILE where the command line says nothing of keys, certificates or --insecure. Fails with
-// errc::usage: options that do not go together, or an address that others reach while everybody would be let in.
-[[nodiscard]] result<void> choose_server_security(server_security_options& options,
-                                                  const std::vector<asio::ip::address>& bind);
-
 // What the files of keys and certificates held.
 struct security_files {
   std::vector<net::key> keys;
@@ -55,8 +50,11 @@ struct security_files {
 // What a server goes by.
 class server_security {
  public:
-  // Blocks. `check` is for the rights of keys. `options` outlives it. Fails with errc::usage.
-  [[nodiscard]] static result<std::unique_ptr<server_security>> open(const server_security_options& options,
+  // Takes the key file that TCPTOOLS_KEY_FILE names where `options` say nothing of keys, certificates or --insecure.
+  // `bind` is where the server will listen, `check` is for the rights of keys. Blocks. Fails with errc::usage: options
+  // that do not go together, an address that others reach while everybody would be let in, files that are no good.
+  [[nodiscard]] static result<std::unique_ptr<server_security>> open(server_security_options options,
+                                                                     const std::vector<asio::ip::address>& bind,
                                                                      net::right_check check);
 
   // All files, once more. Blocks; may be called on another thread. Fails with errc::usage.
@@ -72,13 +70,14 @@ class server_security {
   // Empty without --key; the same ring for as long as it lives.
   [[nodiscard]] const net::key_ring& keys() const noexcept { return *keys_; }
 
+  // As they were taken.
   [[nodiscard]] const server_security_options& options() const noexcept { return options_; }
 
  private:
-  server_security(const server_security_options& options, net::right_check check)
-      : options_{options}, check_{std::move(check)} {}
+  server_security(server_security_options options, net::right_check check)
+      : options_{std::move(options)}, check_{std::move(check)} {}
 
-  const server_security_options& options_;
+  server_security_options options_;
   net::right_check check_;
   std::shared_ptr<net::key_ring> keys_ = std::make_shared<net::key_ring>(std::vector<net::key>{});
   std::shared_ptr<const net::tls_server> tls_;
