@@ -18,8 +18,6 @@
 namespace tcptools::net {
 namespace {
 
-using context_pointer = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
-
 // OpenSSL's default for certificates from the network is 100 KiB, a private key has at most a few.
 constexpr long longest_certificates = 64L << 10;
 constexpr std::size_t longest_private_key = 64U << 10U;
@@ -44,9 +42,9 @@ error unusable(std::string_view file, std::string_view what) {
 }
 
 // What both sides have in common.
-context_pointer make_context(const SSL_METHOD* method, bool with_tls12) {
+ssl_context make_context(const SSL_METHOD* method, bool with_tls12) {
   ERR_clear_error();
-  context_pointer made{SSL_CTX_new(method), &SSL_CTX_free};
+  ssl_context made{SSL_CTX_new(method)};
   if (!made) throw std::bad_alloc{};
   SSL_CTX* const context = made.get();
   SSL_CTX_set_security_level(context, 2);
@@ -163,10 +161,7 @@ int refuse_certificate(X509_STORE_CTX* verified, void* /*data*/) noexcept {
 
 }  // namespace
 
-void tls_server::free_context::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
-void tls_client::free_context::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
-tls_server::~tls_server() = default;
-tls_client::~tls_client() = default;
+void free_ssl_context::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
 
 result<std::shared_ptr<const tls_server>> tls_server::make(settings chosen) {
   const bool has_certificate = chosen.certificate != certificate_files{};
@@ -179,7 +174,7 @@ result<std::shared_ptr<const tls_server>> tls_server::make(settings chosen) {
   if (!has_certificate && !chosen.client_ca.empty()) {
     return error{errc::usage, "clients can be asked for a certificate only by a server that has one"};
   }
-  context_pointer context = make_context(TLS_server_method(), chosen.tls12);
+  ssl_context context = make_context(TLS_server_method(), chosen.tls12);
   constexpr std::string_view id = "tcptools";  // OpenSSL wants one where clients show certificates
   SSL_CTX_set_session_id_context(context.get(), reinterpret_cast<const unsigned char*>(id.data()),
                                  static_cast<unsigned>(id.size()));
@@ -195,13 +190,11 @@ result<std::shared_ptr<const tls_server>> tls_server::make(settings chosen) {
     if (const result<void> trusted = trust(context.get(), chosen.client_ca); !trusted) return trusted.error();
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
-  std::shared_ptr<tls_server> made{new tls_server{std::move(chosen)}};
-  made->context_.reset(context.release());
-  return std::shared_ptr<const tls_server>{std::move(made)};
+  return std::shared_ptr<const tls_server>{new tls_server{std::move(chosen), std::move(context)}};
 }
 
 result<std::shared_ptr<const tls_client>> tls_client::make(settings chosen) {
-  context_pointer context = make_context(TLS_client_method(), chosen.tls12 && !chosen.by_key);
+  ssl_context context = make_context(TLS_client_method(), chosen.tls12 && !chosen.by_key);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   if (chosen.by_key) {
     SSL_CTX_set_app_data(context.get(), const_cast<key*>(chosen.by_key.get()));
@@ -213,9 +206,7 @@ result<std::shared_ptr<const tls_client>> tls_client::make(settings chosen) {
       if (const result<void> used = use_certificate(context.get(), chosen.certificate); !used) return used.error();
     }
   }
-  std::shared_ptr<tls_client> made{new tls_client{std::move(chosen)}};
-  made->context_.reset(context.release());
-  return std::shared_ptr<const tls_client>{std::move(made)};
+  return std::shared_ptr<const tls_client>{new tls_client{std::move(chosen), std::move(context)}};
 }
 
 }  // namespace tcptools::net

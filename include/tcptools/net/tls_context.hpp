@@ -26,6 +26,11 @@ struct certificate_files {
 // AES-GCM allows 2^24.5 full records under one key (RFC 8446, 5.5).
 inline constexpr std::uint64_t most_records_per_key = 1U << 23U;
 
+struct free_ssl_context {
+  void operator()(ssl_ctx_st* context) const noexcept;
+};
+using ssl_context = std::unique_ptr<ssl_ctx_st, free_ssl_context>;
+
 class tls_server {
  public:
   struct settings {
@@ -40,18 +45,14 @@ class tls_server {
   // client_ca (whoever had no key would come in by trusting the certificate).
   [[nodiscard]] static result<std::shared_ptr<const tls_server>> make(settings chosen);
 
-  ~tls_server();
   [[nodiscard]] const settings& chosen() const noexcept { return settings_; }
   [[nodiscard]] ssl_ctx_st* native() const noexcept { return context_.get(); }
 
  private:
-  struct free_context {
-    void operator()(ssl_ctx_st* context) const noexcept;
-  };
-  explicit tls_server(settings chosen) : settings_{std::move(chosen)} {}
+  tls_server(settings chosen, ssl_context context) : settings_{std::move(chosen)}, context_{std::move(context)} {}
 
   settings settings_;
-  std::unique_ptr<ssl_ctx_st, free_context> context_;
+  ssl_context context_;
 };
 
 class tls_client {
@@ -67,18 +68,14 @@ class tls_client {
   // Fails with errc::usage.
   [[nodiscard]] static result<std::shared_ptr<const tls_client>> make(settings chosen);
 
-  ~tls_client();
   [[nodiscard]] const settings& chosen() const noexcept { return settings_; }
   [[nodiscard]] ssl_ctx_st* native() const noexcept { return context_.get(); }
 
  private:
-  struct free_context {
-    void operator()(ssl_ctx_st* context) const noexcept;
-  };
-  explicit tls_client(settings chosen) : settings_{std::move(chosen)} {}
+  tls_client(settings chosen, ssl_context context) : settings_{std::move(chosen)}, context_{std::move(context)} {}
 
   settings settings_;
-  std::unique_ptr<ssl_ctx_st, free_context> context_;
+  ssl_context context_;
 };
 
 }  // namespace tcptools::net
