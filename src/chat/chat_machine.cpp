@@ -10,8 +10,8 @@
 namespace tcptools::chat {
 namespace {
 
-// The alert unexpected_message (RFC 8446, 6.2), for those who speak TLS: no server sends it that speaks TLS and only does
-// not take a key.
+// The alert unexpected_message (RFC 8446, 6.2), for those who speak TLS: no server sends it that speaks TLS and only
+// does not take a key.
 constexpr std::string_view tls_alert{"\x15\x03\x03\x00\x02\x02\x0A", 7};
 constexpr char tls_first_octet = 0x16;
 
