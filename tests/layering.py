@@ -49,7 +49,7 @@ QUIET_ROOMS = {
     "net": ["cidr", "failure_throttle", "key", "key_ring", "key_text", "proxy_header", "secret_bytes", "waiting_room"],
     "chat": [
         "*protocol*", "*_machine*", "flood_control", "history_store", "limits", "line_log", "line_splitter", "member",
-        "memory_use", "names", "outlet", "presence", "room", "room_log", "safe_text", "send_keys",
+        "memory_use", "member_rights", "names", "outlet", "presence", "room", "room_log", "safe_text", "send_keys",
     ],
 }
 # An address is a value.

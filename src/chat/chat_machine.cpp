@@ -152,7 +152,7 @@ void chat_machine::finish_input(member& who, moment now) {
     if (!rest) return end_with(who, {}, "it said nothing", now);
     const std::string line{*rest};
     if (!try_greeting(who, line, now)) greet_plain(who, now);
-    if (who.speaks == language::plain) handle_line(who, line, now);
+    if (who.speaks == language::plain && !who.is_closing()) handle_line(who, line, now);
   } else if (const std::optional<std::string_view> rest = who.in.take_rest()) {
     handle_line(who, std::string{*rest}, now);
   }
@@ -184,12 +184,16 @@ bool chat_machine::may_be_greeting(const member& who) noexcept {
 void chat_machine::greet_plain(member& who, moment now) {
   who.speaks = language::plain;
   who.in.become(framing::plain);
+  if (!may_speak_language(who, language::plain, now)) return;
+  (void)claim_own_nick(who, now);
   observer_.on_named(who);
   if (!settings_.motd.empty()) say(who, events::notice{settings_.motd});
-  room* const into = find_or_make_room(std::string{default_room});
+  room* const into =
+      find_or_make_room(who.allows_room(default_room) ? std::string{default_room} : who.rights->rooms.front());
   if (into == nullptr) return end(who, code::busy, "there are too many rooms", now);
   into->add(who);
   follow(who, *into, into->log.next());
+  if (!who.is_guest()) note_came(*into, who.nick, now);
 }
 
 // The first line, if it is a greeting.
@@ -203,6 +207,7 @@ bool chat_machine::try_greeting(member& who, std::string_view line, moment now) 
   who.speaks = language::structured;
   who.is_first_line = false;
   who.in.become(framing::structured);
+  if (!may_speak_language(who, language::structured, now)) return true;
   if (const auto* const wrong = std::get_if<complaint>(&*greeting)) {
     end(who, wrong->what, wrong->text, now);
   } else {

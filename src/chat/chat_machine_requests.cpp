@@ -23,6 +23,15 @@ std::string hex(std::uint64_t value) {
   return std::string(digits.size() - length, '0').append(digits.data(), length);
 }
 
+// A message's key as it is kept: nobody's are known by what follows the separator, or by not having one.
+std::string owned_key(const member& who, const std::string& key) {
+  constexpr char separator = '\x1f';
+  const bool is_anybodys = who.rights == nullptr;
+  if (key.empty() || (is_anybodys && key.find(separator) == std::string::npos)) return key;
+  const std::string_view kind = is_anybodys || who.rights->is_key ? "" : "certificate ";
+  return std::string{kind}.append(is_anybodys ? std::string_view{} : who.rights->owner).append(1, separator) + key;
+}
+
 std::string to_text(const member::ticket_type& ticket) { return hex(ticket.first) + hex(ticket.second); }
 
 // Zeros, which no ticket is, where the text is none.
@@ -61,8 +70,10 @@ std::optional<complaint> chat_machine::claim_nick(member& who, const std::string
                                                   moment now) {
   if (!is_nick(nick)) return complaint{code::bad_name, std::string{bad_nick_text}, {}};
   if (is_reserved_nick(nick)) return complaint{code::bad_name, "the nickname " + nick + " is reserved", {}};
+  if (auto why_not = why_not_nick(who, nick)) return why_not;
   if (const auto taken = nicks_.find(fold(nick)); taken != nicks_.end() && taken->second != &who) {
-    const bool is_same_client = ticket != member::ticket_type{} && taken->second->ticket == ticket;
+    const bool is_same_client =
+        ticket != member::ticket_type{} && taken->second->ticket == ticket && who.has_same_owner(*taken->second);
     if (!is_same_client) return complaint{code::nick_in_use, "the nickname " + nick + " is in use", {}};
     end_at_once(*taken->second, code::replaced, "another connection took this session's place", now);
   }
@@ -78,10 +89,12 @@ void chat_machine::handle(member& who, const requests::hello& asked, const std::
     const std::optional<std::string> name = canonical_room(asked.room);
     if (!name) return end(who, code::bad_name, bad_room_text, now);
     into = *name;
+    if (const auto why_not = why_not_room(who, into)) return end(who, why_not->what, why_not->text, now);
   }
-  if (!asked.nick.empty()) {
-    const std::optional<complaint> why_not = claim_nick(who, asked.nick, parse_ticket(asked.ticket), now);
-    if (why_not) return end(who, why_not->what, why_not->text, now);
+  if (asked.nick.empty()) {
+    (void)claim_own_nick(who, now);
+  } else if (const auto why_not = claim_nick(who, asked.nick, parse_ticket(asked.ticket), now)) {
+    return end(who, why_not->what, why_not->text, now);
   }
   who.presence = asked.presence;
   do {
@@ -103,13 +116,16 @@ void chat_machine::handle(member& who, const requests::send& asked, const std::s
   if (text.size() > limits::text && !is_plain) return complain(who, code::too_long, "the text is too long", tag);
   if (text.size() > limits::text) text.resize(cut_to(text, limits::text).size());
   if (text.empty()) return is_plain ? void() : complain(who, code::bad_request, "there is no text", tag);
-  if (!asked.to.empty()) return handle_direct(who, asked, std::move(text), tag, now);
+  std::string from;
+  if (const auto why_not = choose_speaker(who, from, now)) return complain(who, why_not->what, why_not->text, tag);
+  if (!asked.to.empty()) return handle_direct(who, asked, from, std::move(text), tag, now);
 
   std::string name = who.where == nullptr ? "" : who.where->log.room();
   if (!asked.room.empty()) {
     const std::optional<std::string> canonical = canonical_room(asked.room);
     if (!canonical) return complain(who, code::bad_name, bad_room_text, tag);
     name = *canonical;
+    if (const auto why_not = why_not_room(who, name)) return complain(who, why_not->what, why_not->text, tag);
   }
   if (name.empty()) return complain(who, code::no_room, "you are in no room, and the message names none", tag);
   if (settings_.relays_to_operator) {
@@ -119,25 +135,26 @@ void chat_machine::handle(member& who, const requests::send& asked, const std::s
   }
   room* const into = find_or_make_room(name);
   if (into == nullptr) return complain(who, code::busy, "there are too many rooms", tag);
-  post(*into, {name, 0, now.wall, std::string{who.name()}, std::move(text), asked.key}, tag, &who, now);
+  post(*into, {name, 0, now.wall, from, std::move(text), owned_key(who, asked.key)}, tag, &who, now);
 }
 
-void chat_machine::handle_direct(member& who, const requests::send& asked, std::string text, const std::string& tag,
-                                 moment now) {
+void chat_machine::handle_direct(member& who, const requests::send& asked, const std::string& from, std::string text,
+                                 const std::string& tag, moment now) {
   if (settings_.has_operator && fold(asked.to) == operator_name) {
     observer_.on_direct(who, text);
     return say(who, events::ack{}, tag);
   }
   member* const to = find(asked.to);
-  const bool is_there = to != nullptr && to->speaks != language::undecided;
+  const bool is_there = to != nullptr && to->speaks != language::undecided && may_see(who, *to);
   if (!is_there) return complain(who, code::no_such_nick, "there is no " + safe_text(asked.to), tag);
-  say(*to, events::direct{now.wall, std::string{who.name()}, std::string{to->name()}, std::move(text)});
+  say(*to, events::direct{now.wall, from, std::string{to->name()}, std::move(text)});
   say(who, events::ack{}, tag);
 }
 
 void chat_machine::handle(member& who, const requests::join& asked, const std::string& tag, moment now) {
   const std::optional<std::string> name = canonical_room(asked.room);
   if (!name) return complain(who, code::bad_name, bad_room_text, tag);
+  if (const auto why_not = why_not_room(who, *name)) return complain(who, why_not->what, why_not->text, tag);
   room* const into = find_or_make_room(*name);
   if (into == nullptr) return complain(who, code::busy, "there are too many rooms", tag);
   enter(who, *into, asked.since, tag, now);
@@ -154,6 +171,11 @@ void chat_machine::handle(member& who, const requests::nick& asked, const std::s
   const std::string before = who.nick;
   const std::optional<complaint> why_not = claim_nick(who, asked.nick, {}, now);
   if (why_not) return complain(who, why_not->what, why_not->text, tag);
+  tell_nick(who, before, tag, now);
+}
+
+// It and others, of what it is called now.
+void chat_machine::tell_nick(member& who, const std::string& before, const std::string& tag, moment now) {
   say(who, events::nick{who.nick}, tag);
   observer_.on_named(who);
   if (who.where == nullptr || !who.presence || before == who.nick) return;
@@ -173,7 +195,7 @@ void chat_machine::handle(member& who, const requests::who& asked, const std::st
   std::uint64_t count = 0;
   if (asked.room.empty() && who.speaks == language::structured) {
     for (const member* const one : all()) {
-      if (one->speaks == language::undecided) continue;
+      if (one->speaks == language::undecided || !may_see(who, *one)) continue;
       tell(*one);
       ++count;
     }
@@ -182,6 +204,7 @@ void chat_machine::handle(member& who, const requests::who& asked, const std::st
     if (!asked.room.empty()) {
       const std::optional<std::string> name = canonical_room(asked.room);
       if (!name) return complain(who, code::bad_name, bad_room_text, tag);
+      if (const auto why_not = why_not_room(who, *name)) return complain(who, why_not->what, why_not->text, tag);
       where = find_room(*name);
     }
     if (where != nullptr) {
@@ -195,6 +218,7 @@ void chat_machine::handle(member& who, const requests::who& asked, const std::st
 void chat_machine::handle(member& who, const requests::history& asked, const std::string& tag, moment now) {
   const std::optional<std::string> name = canonical_room(asked.room);
   if (!name) return complain(who, code::bad_name, bad_room_text, tag);
+  if (const auto why_not = why_not_room(who, *name)) return complain(who, why_not->what, why_not->text, tag);
   const room* const where = find_room(*name);
   if (where == nullptr) return say(who, events::end{0, *name, {}, 1, 0}, tag);
   const room_log& log = where->log;

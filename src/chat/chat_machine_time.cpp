@@ -22,7 +22,9 @@ chat_machine::clock::time_point chat_machine::due_for(const member& who) const {
   if (who.half_closed_since) return *who.half_closed_since + limits::half_closed_wait;
   auto soonest = clock::time_point::max();
   if (who.speaks == language::undecided) {
-    soonest = who.opened + (who.in.held().empty() ? clock::duration{limits::silent_start} : limits::first_line_wait);
+    const bool may_be_plain = who.is_encrypted || settings_.in_clear.plain;
+    const bool is_silent = who.in.held().empty() && may_be_plain;
+    soonest = who.opened + (is_silent ? clock::duration{limits::silent_start} : limits::first_line_wait);
   } else if (who.speaks == language::structured) {
     soonest = who.heard + (who.is_pinged ? clock::duration{limits::silence} : limits::ping_interval);
   } else {

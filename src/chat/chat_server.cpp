@@ -59,8 +59,10 @@ net::awaitable<void> chat_server::run() {
 }
 
 net::awaitable<void> chat_server::serve(std::shared_ptr<net::stream> stream) {
-  chat_session session{use_, stream, context_};
-  const result<void> taken = machine_.open(session, now());
+  chat_session session{use_, stream, rights_of(*stream), context_};
+  // The keys may have changed while it shook hands.
+  const bool is_known = is_held(session.identity().get(), std::chrono::system_clock::now());
+  const result<void> taken = is_known ? machine_.open(session, now()) : error{errc::refused, std::string{key_is_gone}};
   if (!taken) {
     co_await turn_away(std::move(stream), taken.error());
     co_return;
@@ -155,8 +157,6 @@ net::awaitable<void> chat_server::end_sessions() {
   machine_.end_all(code::shutting_down, "the server is shutting down", now());
   note_news();
 }
-
-void chat_server::recheck() {}
 
 void chat_server::force() {
   drain();

@@ -20,8 +20,9 @@ std::size_t size_of(std::span<const byte_view> pieces) noexcept {
 
 }  // namespace
 
-chat_session::chat_session(memory_use& use, std::shared_ptr<net::stream> stream, session_context& context)
-    : member{use, stream->peer().text, stream->peer().address},
+chat_session::chat_session(memory_use& use, std::shared_ptr<net::stream> stream,
+                           std::shared_ptr<const member_rights> its_rights, session_context& context)
+    : member{use, stream->peer().text, stream->peer().address, std::move(its_rights), stream->is_encrypted()},
       stream_{std::move(stream)},
       context_{context},
       woken_{stream_->get_executor()} {}

@@ -57,7 +57,7 @@ bool is_message_text(std::string_view text) noexcept {
   return !text.empty() && text.size() <= limits::text && is_utf8(text) && std::ranges::none_of(text, is_control);
 }
 
-bool is_key(std::string_view key) noexcept { return !key.empty() && key.size() <= limits::key && is_utf8(key); }
+bool is_key(std::string_view key) noexcept { return !key.empty() && key.size() <= limits::owned_key && is_utf8(key); }
 
 std::uint32_t room_sum(std::string_view name, std::string_view epoch, std::uint64_t oldest,
                        std::uint64_t next) noexcept {

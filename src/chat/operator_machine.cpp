@@ -120,6 +120,7 @@ void operator_machine::list_clients(moment now) {
     line += "  ";
     line += one->where == nullptr ? "-" : "#" + one->where->log.room();
     line += "  " + std::string{name_of(one->speaks)} + "  " + format_duration(age);
+    if (one->rights) line += (one->rights->is_key ? "  key " : "  certificate ") + one->rights->owner;
     if (one->backlog() > 0) line += "  waits to read " + format_size(one->backlog());
     out_(line);
   }

@@ -62,6 +62,19 @@ parsed_line parse_who(std::string_view arguments) {
   return requests::who{};
 }
 
+parsed_line parse_kick(std::string_view arguments) {
+  const auto [name, why] = first_word(arguments);
+  if (name.empty()) return usage("/kick NAME [WHY]");
+  if (name.size() > limits::shown_name) return too_long_a_name(limits::shown_name);
+  return requests::kick{std::string{name}, std::string{why}};
+}
+
+parsed_line parse_ban(std::string_view arguments) {
+  if (arguments.empty()) return usage("/ban NAME");
+  if (arguments.size() > limits::shown_name) return too_long_a_name(limits::shown_name);
+  return requests::ban{std::string{arguments}};
+}
+
 // What somebody says on leaving, as elsewhere, goes to nobody.
 parsed_line parse_quit(std::string_view /*arguments*/) { return requests::quit{}; }
 
@@ -74,6 +87,7 @@ struct command {
 constexpr std::array commands{
     command{"/nick", parse_nick}, command{"/join", parse_join}, command{"/msg", parse_msg},
     command{"/who", parse_who},   command{"/help", parse_help}, command{"/quit", parse_quit},
+    command{"/kick", parse_kick}, command{"/ban", parse_ban},
 };
 
 void append_all(std::string& out, std::initializer_list<std::string_view> parts) {
@@ -165,13 +179,15 @@ void append_plain_message(std::string& out, std::string_view from, std::string_v
 }
 
 std::string_view plain_help() noexcept {
-  return "* /nick NAME      be called NAME\n"
-         "* /join ROOM      leave the room, be in another\n"
-         "* /msg NAME TEXT  say something to one alone\n"
-         "* /who            who is in the room\n"
-         "* /help           these lines\n"
-         "* /quit           end\n"
-         "* //TEXT          say a text that begins with /\n";
+  return "* /nick NAME        be called NAME\n"
+         "* /join ROOM        leave the room, be in another\n"
+         "* /msg NAME TEXT    say something to one alone\n"
+         "* /who              who is in the room\n"
+         "* /kick NAME [WHY]  end a session, as admins may\n"
+         "* /ban NAME         end an address's sessions, and let no further one in, as admins may\n"
+         "* /help             these lines\n"
+         "* /quit             end\n"
+         "* //TEXT            say a text that begins with /\n";
 }
 
 // What follows the target does not matter: the line may have been cut. Nobody else begins so.

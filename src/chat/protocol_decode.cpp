@@ -27,9 +27,9 @@ std::string optional_name(member_reader& in, json_member which, std::size_t most
   return name;
 }
 
-std::string required_name(member_reader& in, json_member which) {
+std::string required_name(member_reader& in, json_member which, std::size_t most = limits::name) {
   if (!in.has(which)) (void)in.text(which);
-  return optional_name(in, which, limits::name);
+  return optional_name(in, which, most);
 }
 
 request send_of(member_reader& in) {
@@ -60,6 +60,12 @@ request history_of(member_reader& in) {
   return history;
 }
 
+request kick_of(member_reader& in) {
+  return requests::kick{required_name(in, json_member::to, limits::shown_name), in.optional_text(json_member::text)};
+}
+
+request ban_of(member_reader& in) { return requests::ban{required_name(in, json_member::to, limits::shown_name)}; }
+
 template <class Request>
 request bare_request_of(member_reader& /*in*/) {
   return Request{};
@@ -77,6 +83,8 @@ constexpr std::array request_rules{
     request_rule{"nick", nick_of},
     request_rule{"who", who_of},
     request_rule{"history", history_of},
+    request_rule{"kick", kick_of},
+    request_rule{"ban", ban_of},
     request_rule{"ping", bare_request_of<requests::ping>},
     request_rule{"pong", bare_request_of<requests::pong>},
     request_rule{"quit", bare_request_of<requests::quit>},

@@ -190,6 +190,10 @@ struct request_writer {
     write_since(line, what.since);
     if (what.limit) line.number("limit", *what.limit);
   }
+  void operator()(const requests::kick& what) const {
+    line.text("type", "kick").text("to", what.to).text_if_any("text", what.text);
+  }
+  void operator()(const requests::ban& what) const { line.text("type", "ban").text("to", what.to); }
   void operator()(const requests::ping& /*what*/) const { line.text("type", "ping"); }
   void operator()(const requests::pong& /*what*/) const { line.text("type", "pong"); }
   void operator()(const requests::quit& /*what*/) const { line.text("type", "quit"); }

@@ -67,7 +67,7 @@ class serving {
       : options_{options},
         listener_{listener},
         report_{options.log},
-        machine_{use_, settings(options, has_console), report_, random_number},
+        machine_{use_, settings(options, has_console, security.options()), report_, random_number},
         security_{security},
         gate_{listener, security.gate_settings(descriptors), doorkeeper_},
         server_{gate_, use_, machine_, history, pool_, [this](const error& what) { report_.on_trouble(what); }},
@@ -82,6 +82,7 @@ class serving {
                pool_,
                doorkeeper_,
                {[this] { server_.recheck(); }, [this] { stop(SIGHUP); }}} {
+    server_.use_keys(security.keys());
     machine_.restore(kept, chat::chat_server::now());
     if (has_console) {
       console_.emplace(io.get_executor(), machine_, server_);
@@ -98,10 +99,12 @@ class serving {
   }
 
  private:
-  static chat::server_settings settings(const chat_serve_options& options, bool has_console) {
+  static chat::server_settings settings(const chat_serve_options& options, bool has_console,
+                                        const server_security_options& security) {
     chat::server_settings chosen = options.chat;
     chosen.is_stored = !options.history.empty();
     chosen.has_operator = has_console;
+    chosen.in_clear = {security.allows_plain("structured"), security.allows_plain("plain")};
     return chosen;
   }
 
@@ -151,9 +154,7 @@ int serve_chat(const chat_serve_options& options) {
   if (const result<void> good = choose_server_security(chosen, *bind); !good) {
     return complain_about_usage("tcpchat serve", good.error().text());
   }
-  const auto security = server_security::open(chosen, [](const net::key_right& one) -> result<void> {
-    return error{errc::usage, "there is no right '" + one.name + "'"};
-  });
+  const auto security = server_security::open(chosen, chat::check_right);
   if (!security) return failed(security.error());
 
   std::unique_ptr<chat::history_file> history;

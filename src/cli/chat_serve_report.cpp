@@ -12,6 +12,7 @@ using json = nlohmann::ordered_json;
 
 json fields_of(const chat::member& who) {
   json fields{{"session", who.number}, {"peer", who.peer}};
+  if (who.rights) fields[who.rights->is_key ? "key" : "certificate"] = who.rights->owner;
   if (!who.is_guest()) fields["nick"] = who.nick;
   return fields;
 }
@@ -51,6 +52,18 @@ void chat_serve_report::on_message(const chat::member* from, std::string_view ro
 
 void chat_serve_report::on_direct(const chat::member& from, std::string_view text) {
   if (show_) show_(chat::operator_machine::describe_direct(from, text));
+}
+
+void chat_serve_report::on_kick(const chat::member& by, const chat::member& whom) {
+  json fields = fields_of(by);
+  fields["whom"] = whom.name();
+  log_.write(log_level::info, "kicks", fields);
+}
+
+void chat_serve_report::on_ban(const chat::member& by, std::string_view address) {
+  json fields = fields_of(by);
+  fields["address"] = address;
+  log_.write(log_level::info, "bans", fields);
 }
 
 void chat_serve_report::on_close(const chat::member& who, chat::code why, std::string_view text) {

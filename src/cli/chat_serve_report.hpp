@@ -34,6 +34,8 @@ class chat_serve_report final : public chat::server_observer {
   void on_turned_away(std::string_view peer, std::string_view why) override;
   void on_message(const chat::member* from, std::string_view room, std::string_view text) override;
   void on_direct(const chat::member& from, std::string_view text) override;
+  void on_kick(const chat::member& by, const chat::member& whom) override;
+  void on_ban(const chat::member& by, std::string_view address) override;
   void on_close(const chat::member& who, chat::code why, std::string_view text) override;
 
  private:

@@ -222,9 +222,10 @@ awaitable<result<std::shared_ptr<stream>>> accept_tls(std::shared_ptr<tcp_stream
   }
   SSL_set_app_data(made->native(), nullptr);
 
-  // A key may have been taken away meanwhile.
-  const bool has_key = proof.state == tls_proof::key_state::known && is_by_key(made->native()) &&
-                       chosen.keys->holds(*proof.by_key, std::chrono::system_clock::now());
+  const bool has_key = proof.state == tls_proof::key_state::known && is_by_key(made->native());
+  if (has_key && !chosen.keys->holds(*proof.by_key, std::chrono::system_clock::now())) {
+    co_return error{errc::refused, "key " + in_quotes(proof.by_key->name) + " was taken away during the handshake"};
+  }
   std::optional<peer_identity> who = shown_certificate(made->native());
   if (has_key) who = peer_identity{proof.by_key->name, proof.by_key};
   const bool must_prove = chosen.keys != nullptr || !chosen.client_ca.empty();

@@ -1,5 +1,6 @@
 // chat_load: puts load on chat servers and message brokers, and measures what they do with it. One JSON object on
-// standard output tells the result. It shares nothing with tcpchat but the document of its protocol.
+// standard output tells the result. It shares nothing with tcpchat but the document of its protocol,
+// and how TLS is set up.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "dialect.hpp"
+#include "link.hpp"
 #include "load.hpp"
 #include "tcptools/base/units.hpp"
 
@@ -38,7 +40,7 @@ void add_parsed(CLI::App& app, const std::string& name, Value& into, Parse parse
       help);
 }
 
-void add_server_options(CLI::App& app, server_options& server) {
+void add_server_options(CLI::App& app, server_options& server, std::string& key) {
   app.add_option("--speak", server.language,
                  "The server's language: structured and plain (tcpchat), nats, resp (Redis), "
                  "asio (Asio's example with callbacks), lines (the one with coroutines, ncat --broker)")
@@ -46,6 +48,7 @@ void add_server_options(CLI::App& app, server_options& server) {
       ->check(CLI::IsMember{std::vector<std::string>{std::begin(languages), std::end(languages)}});
   app.add_option("--host", server.host, "The server's IPv4 address")->capture_default_str();
   app.add_option("--port", server.port, "The server's port")->required();
+  app.add_option("--key", key, "Over TLS, with the key in this file");
   app.add_option("--server-pid", server.process, "Report what this process uses");
 }
 
@@ -81,13 +84,15 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   server_options server;
+  std::string key;
   fanout_options fanout;
   idle_options idle;
   CLI::Option* window = nullptr;
-  add_server_options(app, server);
+  add_server_options(app, server, key);
   const CLI::App* fans_out = add_fanout(app, fanout, window);
   add_idle(app, idle);
   CLI11_PARSE(app, argc, argv);
+  if (!key.empty()) server.tls = tls_by_key(key);
 
   if (!fans_out->parsed()) {
     std::cout << run_idle(server, idle) << '\n';

@@ -28,9 +28,9 @@ struct opened {
 
 opened open_all(const server_options& server, const fanout_options& options, const dialect& language) {
   const sockaddr_in address = make_address(server.host, server.port);
-  opening receivers{address, language.receiver, options.receivers};
-  opening stalled{address, language.receiver, options.stalled, stalled_receive_buffer};
-  opening sending{address, language.sender, 1};
+  opening receivers{address, language.receiver, options.receivers, server.tls};
+  opening stalled{address, language.receiver, options.stalled, server.tls, stalled_receive_buffer};
+  opening sending{address, language.sender, 1, server.tls};
 
   const bool probed = !language.probe.empty();
   for (opening* some : {&receivers, &stalled}) probed ? some->connect_all() : some->welcome_all();

@@ -29,10 +29,10 @@ class idlers final : public readers::listener {
 // All sessions, welcomed. Where it takes a probe to learn that, a further session sends it and ends.
 std::vector<session> open_all(const server_options& server, std::size_t count, const dialect& language) {
   const sockaddr_in address = make_address(server.host, server.port);
-  opening sessions{address, language.receiver, count};
+  opening sessions{address, language.receiver, count, server.tls};
   if (!language.probe.empty()) {
     sessions.connect_all();
-    opening prober{address, language.sender, 1};
+    opening prober{address, language.sender, 1, server.tls};
     prober.welcome_all();
     const session last = std::move(prober.take().front());
     sessions.welcome_all(last, language.probe);

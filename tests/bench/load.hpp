@@ -6,8 +6,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+
+#include "tcptools/net/tls_context.hpp"
 
 namespace tcptools::bench {
 
@@ -15,7 +18,8 @@ struct server_options {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
   std::string language;
-  pid_t process = 0;  // 0: what it uses is not reported
+  std::shared_ptr<const net::tls_client> tls;  // null: in the clear
+  pid_t process = 0;                           // 0: what it uses is not reported
 };
 
 struct fanout_options {

@@ -1,7 +1,6 @@
 #include "readers.hpp"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -28,7 +27,7 @@ readers::readers(std::vector<session> sessions, const dialect& language, const p
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = i;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, sessions_[i].fd.get(), &event) != 0) {
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, sessions_[i].with.fd(), &event) != 0) {
       throw std::system_error{errno, std::generic_category(), "epoll_ctl"};
     }
   }
@@ -38,7 +37,10 @@ bool readers::poll(int timeout_ms, listener& to) {
   if (!looked_at_rests_) look_at_rests(to);
   std::array<epoll_event, 512> events{};
   const int ready = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
-  for (int i = 0; i < ready; ++i) read(events[static_cast<std::size_t>(i)].data.u64, to);
+  for (int i = 0; i < ready; ++i) {
+    while (read(events[static_cast<std::size_t>(i)].data.u64, to)) {
+    }
+  }
   return ready > 0;
 }
 
@@ -51,22 +53,24 @@ void readers::look_at_rests(listener& to) {
   }
 }
 
-void readers::read(std::size_t which, listener& to) {
+bool readers::read(std::size_t which, listener& to) {
   session& from = sessions_[which];
   // What is left of the last time, at most one unfinished message or line, goes in front.
   const std::size_t left = from.rest.size();
   if (buffer_.size() < left + read_size) buffer_.resize(left + read_size);
   std::ranges::copy(from.rest, buffer_.begin());
 
-  const auto size = ::recv(from.fd.get(), buffer_.data() + left, read_size, 0);
-  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  const auto size = from.with.receive(buffer_.data() + left, read_size);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (size <= 0) {
     if (!other_[which].empty()) last_words_ = other_[which];
-    from.fd.reset();
+    from.with.close();
     --open_;
-    return to.ended(which);
+    to.ended(which);
+    return false;
   }
   take(which, {buffer_.data(), left + static_cast<std::size_t>(size)}, now(), to);
+  return from.with.is_secure() && static_cast<std::size_t>(size) == read_size;
 }
 
 void readers::take(std::size_t which, std::string_view data, nanoseconds when, listener& to) {
@@ -77,8 +81,7 @@ void readers::take(std::size_t which, std::string_view data, nanoseconds when, l
   if (!found.other.empty()) other_[which].assign(found.other);
   for (std::size_t i = 0; i < found.pings; ++i) {
     // If it cannot be sent, the next read tells why.
-    [[maybe_unused]] const auto sent =
-        ::send(from.fd.get(), language_.pong.data(), language_.pong.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    [[maybe_unused]] const auto sent = from.with.send(language_.pong);
   }
   to.heard(which, when, found);
 }

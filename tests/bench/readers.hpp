@@ -39,7 +39,8 @@ class readers {
 
  private:
   void look_at_rests(listener& to);
-  void read(std::size_t which, listener& to);
+  // True if there may be more that the system does not tell of.
+  bool read(std::size_t which, listener& to);
   void take(std::size_t which, std::string_view data, nanoseconds when, listener& to);
 
   const dialect& language_;

@@ -2,11 +2,11 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <string_view>
 #include <utility>
 
 #include "tcptools/base/error.hpp"
@@ -58,7 +58,7 @@ void sender::make_what_is_due() {
 }
 
 void sender::write() {
-  const auto size = ::send(with_.fd.get(), outgoing_.data() + written_, outgoing_.size() - written_, MSG_NOSIGNAL);
+  const auto size = with_.with.send(std::string_view{outgoing_}.substr(written_));
   if (size < 0) {
     if (errno != EAGAIN && errno != EINTR) failure_ = os_text(errno);
     return;
@@ -72,7 +72,7 @@ void sender::write() {
 
 // Everything that the server says to the sender is read, so that it never waits for that.
 void sender::read() {
-  const auto size = ::recv(with_.fd.get(), incoming_.data(), incoming_.size(), 0);
+  const auto size = with_.with.receive(incoming_.data(), incoming_.size());
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size <= 0) {
     failure_ = size < 0 ? os_text(errno) : "the server closed the sender's session, last: " + with_.rest;
@@ -80,6 +80,7 @@ void sender::read() {
   }
   with_.rest.append(incoming_.data(), static_cast<std::size_t>(size));
   answer();
+  if (with_.with.is_secure() && static_cast<std::size_t>(size) == incoming_.size()) read();
 }
 
 void sender::answer() {
@@ -96,7 +97,7 @@ bool sender::may_send() {
 }
 
 void sender::wait() {
-  std::array<pollfd, 2> on{{{with_.fd.get(), POLLIN, 0}, {bounds_.wake_fd(), POLLIN, 0}}};
+  std::array<pollfd, 2> on{{{with_.with.fd(), POLLIN, 0}, {bounds_.wake_fd(), POLLIN, 0}}};
   timespec timeout{1, 0};
   if (!outgoing_.empty()) {
     on[0].events |= POLLOUT;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 namespace tcptools::bench {
 namespace {
@@ -48,16 +49,18 @@ sockaddr_in make_address(const std::string& host, std::uint16_t port) {
 }
 
 void send_at_once(const session& to, std::string_view bytes) {
-  const auto sent = ::send(to.fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  const auto sent = to.with.send(bytes);
   if (sent < 0) fail("send");
   if (static_cast<std::size_t>(sent) != bytes.size()) throw std::runtime_error{"a socket's buffer is full already"};
 }
 
-opening::opening(const sockaddr_in& server, const role& who, std::size_t count, int receive_buffer)
+opening::opening(const sockaddr_in& server, const role& who, std::size_t count,
+                 std::shared_ptr<const net::tls_client> tls, int receive_buffer)
     : server_{server},
       who_{who},
       count_{count},
       addresses_{(count + sessions_per_address - 1) / sessions_per_address},
+      tls_{std::move(tls)},
       receive_buffer_{receive_buffer},
       epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
   if (!epoll_) fail("epoll_create1");
@@ -94,7 +97,7 @@ void opening::start_next() {
   }
   if (::connect(fd.get(), generic(server_), sizeof server_) != 0 && errno != EINPROGRESS) fail("connect");
   watch(epoll_.get(), EPOLL_CTL_ADD, fd.get(), EPOLLOUT, which);
-  sessions_.push_back({std::move(fd), {}});
+  sessions_.push_back({link{std::move(fd)}, {}});
   stages_.push_back(stage::connecting);
 }
 
@@ -138,28 +141,29 @@ void opening::advance(std::size_t which) {
 }
 
 void opening::become_connected(std::size_t which) {
-  const session& opened = sessions_[which];
+  session& opened = sessions_[which];
   int error_number = 0;
   socklen_t size = sizeof error_number;
-  ::getsockopt(opened.fd.get(), SOL_SOCKET, SO_ERROR, &error_number, &size);
+  ::getsockopt(opened.with.fd(), SOL_SOCKET, SO_ERROR, &error_number, &size);
   if (error_number != 0) fail("connect", error_number);
 
+  if (tls_) opened.with.secure(*tls_);
   if (!who_.greeting.empty()) send_at_once(opened, who_.greeting);
   ++connected_;
   if (who_.welcome.empty()) {
     ++welcomed_;
     stages_[which] = stage::welcomed;
-    watch(epoll_.get(), EPOLL_CTL_DEL, opened.fd.get(), 0, which);
+    watch(epoll_.get(), EPOLL_CTL_DEL, opened.with.fd(), 0, which);
   } else {
     stages_[which] = stage::connected;
-    watch(epoll_.get(), EPOLL_CTL_MOD, opened.fd.get(), EPOLLIN, which);
+    watch(epoll_.get(), EPOLL_CTL_MOD, opened.with.fd(), EPOLLIN, which);
   }
 }
 
 void opening::read_welcome(std::size_t which) {
   session& opened = sessions_[which];
   std::array<char, 16'384> buffer{};
-  const auto size = ::recv(opened.fd.get(), buffer.data(), buffer.size(), 0);
+  const auto size = opened.with.receive(buffer.data(), buffer.size());
   if (size < 0 && errno == EAGAIN) return;
   if (size < 0) fail("recv");
   if (size == 0) throw std::runtime_error{"a session ended instead of being welcomed: " + opened.rest};
@@ -171,7 +175,7 @@ void opening::read_welcome(std::size_t which) {
   ++welcomed_;
   stages_[which] = stage::welcomed;
   // What comes from here on is not for this.
-  watch(epoll_.get(), EPOLL_CTL_DEL, opened.fd.get(), 0, which);
+  watch(epoll_.get(), EPOLL_CTL_DEL, opened.with.fd(), 0, which);
 }
 
 }  // namespace tcptools::bench

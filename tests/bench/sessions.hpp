@@ -5,13 +5,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "dialect.hpp"
+#include "link.hpp"
 #include "tcptools/base/unique_fd.hpp"
+#include "tcptools/net/tls_context.hpp"
 
 namespace tcptools::bench {
 
@@ -19,7 +22,7 @@ namespace tcptools::bench {
 [[nodiscard]] sockaddr_in make_address(const std::string& host, std::uint16_t port);
 
 struct session {
-  unique_fd fd;      // does not block
+  link with;
   std::string rest;  // received, behind the welcome, and not looked at yet
 };
 
@@ -30,8 +33,10 @@ void send_at_once(const session& to, std::string_view bytes);
 // than 25,000 come from several addresses 127.0.0.x, for the ports of one would not do.
 class opening {
  public:
-  // `receive_buffer` is the sockets' SO_RCVBUF, 0 what the system gives. `who` must outlive this.
-  opening(const sockaddr_in& server, const role& who, std::size_t count, int receive_buffer = 0);
+  // `receive_buffer` is the sockets' SO_RCVBUF, 0 what the system gives. Handshakes by `tls`, null for none, are done
+  // one after the other. `who` must outlive this.
+  opening(const sockaddr_in& server, const role& who, std::size_t count, std::shared_ptr<const net::tls_client> tls,
+          int receive_buffer = 0);
 
   // Block until all are connected and greeted, or welcomed as well. Throw std::runtime_error if one fails, or if none
   // comes further for 10 s.
@@ -58,6 +63,7 @@ class opening {
   const role& who_;
   std::size_t count_;
   std::size_t addresses_;
+  std::shared_ptr<const net::tls_client> tls_;
   int receive_buffer_;
   unique_fd epoll_;
   std::vector<session> sessions_;

@@ -9,13 +9,15 @@ import struct
 from harness import PATIENCE
 
 HELP = [
-    "* /nick NAME      be called NAME",
-    "* /join ROOM      leave the room, be in another",
-    "* /msg NAME TEXT  say something to one alone",
-    "* /who            who is in the room",
-    "* /help           these lines",
-    "* /quit           end",
-    "* //TEXT          say a text that begins with /",
+    "* /nick NAME        be called NAME",
+    "* /join ROOM        leave the room, be in another",
+    "* /msg NAME TEXT    say something to one alone",
+    "* /who              who is in the room",
+    "* /kick NAME [WHY]  end a session, as admins may",
+    "* /ban NAME         end an address's sessions, and let no further one in, as admins may",
+    "* /help             these lines",
+    "* /quit             end",
+    "* //TEXT            say a text that begins with /",
 ]
 LAST_OF_HELP = HELP[-1]
 

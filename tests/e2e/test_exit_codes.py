@@ -44,8 +44,8 @@ class Usage(Case):
         for wrong in [["--bogus"], ["extra"], ["--port", "65536"], ["--port", "-1"], ["--port", "x"], ["--bind", "x"],
                       ["--bind", ""], ["--bind", "localhost:1"], ["--on-conflict", "x"], ["--max-file-size", "x"],
                       ["--max-file-size", "-1"], ["--min-free", "much"], ["--max-sessions", "0"],
-                      ["--max-sessions", "x"], ["--idle-timeout", "0"], ["--compat", "maybe"], ["--log-level", "loud"],
-                      ["--log-format", "xml"], ["--exec"], ["--port-file"], ["--dir", "again"]]:
+                      ["--max-sessions", "x"], ["--max-per-address", "0"], ["--idle-timeout", "0"], ["--compat", "maybe"],
+                      ["--log-level", "loud"], ["--log-format", "xml"], ["--exec"], ["--port-file"], ["--dir", "again"]]:
             self.assertUsage("serve", "--dir", self.into, *([] if "--port" in wrong else ["--port", "0"]), *wrong)
 
     def test_a_directory_that_cannot_be_received_into(self):

@@ -214,16 +214,18 @@ class Limits(Case):
         self.assertEqual((self.delivered(), self.leftovers()), ({}, []))
 
     def test_more_sessions_are_turned_away_as_busy(self):
-        server = self.serve("--max-sessions", "2")
         source = self.write("file", b"x")
-        with contextlib.closing(RawSender(server.port)) as first, contextlib.closing(RawSender(server.port)) as second:
-            first.greet(session=b"1" * 16)
-            second.greet(session=b"2" * 16)
-            done = self.send(server, "--retry-for", "0", source)
-            self.assertEqual(done.returncode, 4, done.stderr)
-            self.assertOneLine(done.stderr)
-            self.assertIn("too many sessions", done.stderr)
-        self.assertEqual(self.send(server, source).returncode, 0)
+        for bound in "--max-sessions", "--max-per-address":
+            with self.subTest(bound=bound):
+                server = self.serve(bound, "2")
+                with contextlib.closing(RawSender(server.port)) as first, contextlib.closing(RawSender(server.port)) as second:
+                    first.greet(session=b"1" * 16)
+                    second.greet(session=b"2" * 16)
+                    done = self.send(server, "--retry-for", "0", source)
+                    self.assertEqual(done.returncode, 4, done.stderr)
+                    self.assertOneLine(done.stderr)
+                    self.assertIn("too many sessions", done.stderr)
+                self.assertEqual(self.send(server, source).returncode, 0)
 
     def test_sessions_that_move_nothing_are_ended(self):
         server = self.serve("--idle-timeout", "500ms")

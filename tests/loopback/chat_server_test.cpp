@@ -12,6 +12,7 @@
 
 #include "support/catch.hpp"
 #include "support/chat_server_rig.hpp"
+#include "support/tls.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/sleep.hpp"
 
@@ -29,6 +30,10 @@ chat::server_settings without_flood_control() {
 }
 
 std::string send_line(const std::string& text) { return json{{"type", "send"}, {"text", text}}.dump() + "\n"; }
+
+std::vector<net::key> keys_if(bool wanted) {
+  return wanted ? std::vector{make_key("alice", 1)} : std::vector<net::key>{};
+}
 
 // Takes its time, as disks do.
 class slow_history final : public chat::history_store {
@@ -56,7 +61,7 @@ struct resuming_reader {
 
   // Until the connection ends, or this much was read.
   net::awaitable<void> read_some(std::size_t most) {
-    chat_socket connection = rig.connect();
+    chat_socket connection = co_await rig.reach();
     json hello{{"tcpchat", 1}, {"room", "lobby"}, {"since", {{"id", last}}}};
     if (!epoch.empty()) hello["since"]["epoch"] = epoch;
     const bool said = co_await connection.say(hello.dump() + "\n");
@@ -93,9 +98,11 @@ struct resuming_reader {
 }  // namespace
 
 TEST_CASE("a client whose connection is cut a thousand times misses nothing and hears nothing twice", "[loopback]") {
+  const bool is_secure = GENERATE(false, true);
+  CAPTURE(is_secure);
   constexpr int cuts = 1000;
   constexpr std::uint64_t most_ahead = 200;
-  chat_server_rig rig{without_flood_control()};
+  chat_server_rig rig{without_flood_control(), nullptr, keys_if(is_secure)};
   resuming_reader reader{rig};
   std::uint64_t sent = 0;
 
@@ -134,10 +141,12 @@ TEST_CASE("a client whose connection is cut a thousand times misses nothing and 
 }
 
 TEST_CASE("who does not read ends as too slow, and others are not held up", "[loopback]") {
+  const bool is_secure = GENERATE(false, true);
+  CAPTURE(is_secure);
   constexpr int most = 3000;
   chat::server_settings settings = without_flood_control();
   settings.max_backlog = 64U << 10U;
-  chat_server_rig rig{settings};
+  chat_server_rig rig{settings, nullptr, keys_if(is_secure)};
   int sent = 0;
   auto body = [&]() -> net::awaitable<void> {
     chat_socket sender = co_await rig.greet();
@@ -191,13 +200,14 @@ TEST_CASE("a server that drains or is forced to end leaves nothing behind, whate
       GENERATE(phase::nobody, phase::silent, phase::within_a_line, phase::in_a_room, phase::half_closed,
                phase::not_reading, phase::said_goodbye, phase::turned_away, phase::waiting_for_disk, phase::all_gone);
   const bool is_forced = GENERATE(false, true);
-  CAPTURE(static_cast<int>(at), is_forced);
+  const bool is_secure = GENERATE(false, true);
+  CAPTURE(static_cast<int>(at), is_forced, is_secure);
 
   slow_history history;
   chat::server_settings settings = without_flood_control();
   settings.is_stored = at == phase::waiting_for_disk;
   if (at == phase::turned_away) settings.max_sessions = 1;
-  chat_server_rig rig{settings, settings.is_stored ? &history : nullptr};
+  chat_server_rig rig{settings, settings.is_stored ? &history : nullptr, keys_if(is_secure)};
   bool has_ack = false;
   std::chrono::steady_clock::time_point ended;
 
@@ -207,7 +217,7 @@ TEST_CASE("a server that drains or is forced to end leaves nothing behind, whate
       case phase::nobody:
         break;
       case phase::silent:
-        clients.push_back(rig.connect());
+        clients.push_back(co_await rig.reach());
         while (rig.observer.opened == 0) (void)co_await net::sleep_for(1ms);
         break;
       case phase::within_a_line:
@@ -219,7 +229,7 @@ TEST_CASE("a server that drains or is forced to end leaves nothing behind, whate
         for (int i = 0; i < 20; ++i) clients.push_back(co_await rig.greet());
         break;
       case phase::half_closed:
-        clients.push_back(rig.connect());
+        clients.push_back(co_await rig.reach());
         (void)co_await clients[0].say("/help\n");
         (void)co_await clients[0].line();
         co_await clients[0].half_close();
@@ -240,7 +250,7 @@ TEST_CASE("a server that drains or is forced to end leaves nothing behind, whate
         break;
       case phase::turned_away:
         clients.push_back(co_await rig.greet());
-        clients.push_back(rig.connect());
+        clients.push_back(co_await rig.reach());
         (void)co_await clients[1].next("bye");
         break;
       case phase::waiting_for_disk:
@@ -278,7 +288,8 @@ TEST_CASE("a server that drains or is forced to end leaves nothing behind, whate
 }
 
 TEST_CASE("who is ended by the operator is told so, and its connection ends without its help", "[loopback]") {
-  chat_server_rig rig;
+  const bool is_secure = GENERATE(false, true);
+  chat_server_rig rig{{}, nullptr, keys_if(is_secure)};
   auto body = [&]() -> net::awaitable<void> {
     chat_socket waiting = co_await rig.greet();
     const auto all = rig.machine.all();

@@ -305,3 +305,31 @@ TEST_CASE("a connector gives a silent server no more time than an address has, a
     CHECK(how == errc::cancelled);
   });
 }
+
+TEST_CASE("a key that is taken away during the handshake does not count any more") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const key one = make_key("alice", 1);
+    const auto client = make_key_client(one);
+    const auto keys = std::make_shared<key_ring>(std::vector<key>(1, one));
+    tls_server::settings chosen;
+    chosen.keys = keys;
+    const auto server = tls_server::make(chosen);
+    REQUIRE(server);
+    const stream_pair pair = connected_streams(executor);
+    openssl_end end{client->native()};
+    task_group tasks{executor, on_exception};
+    tls_end accepted = error{errc::cancelled};
+    const auto accept = [&]() -> awaitable<void> { accepted = co_await accept_tls(pair.right, *server); };
+    tasks.spawn("accept", accept());
+    const byte_buffer first = end.hello();
+    const result<void> greeted = co_await pair.left->write(first);
+    REQUIRE(greeted);
+    const byte_buffer second = co_await end.finish(*pair.left);
+    keys->replace({});
+    const result<void> finished = co_await pair.left->write(second);
+    REQUIRE(finished);
+    co_await tasks.join();
+    REQUIRE_FALSE(accepted);
+    CHECK(accepted.error() == error{errc::refused, "key 'alice' was taken away during the handshake"});
+  });
+}

@@ -27,7 +27,7 @@ byte_buffer content_of(std::size_t size, unsigned seed) {
   return bytes;
 }
 
-transfer::entry file(const std::string& path, std::size_t size) {
+transfer::entry offered(const std::string& path, std::size_t size) {
   transfer::entry item;
   item.kind = transfer::entry_kind::file;
   item.path = path;
@@ -93,12 +93,12 @@ std::optional<errc> failure_of(const transfer::send_outcome& one) {
 TEST_CASE("files arrive through TLS, and where the key's directory is", "[loopback]") {
   keyed_rig keyed{{random_key("all"), random_key("web", {{"dir", "logs/web"}})}};
   memory_source from;
-  from.add(file("small", 5000), content_of(5000, 1));
-  from.add(file("large", 3'000'000), content_of(3'000'000, 2));
+  from.add(offered("small", 5000), content_of(5000, 1));
+  from.add(offered("large", 3'000'000), content_of(3'000'000, 2));
   recording_send_observer told;
   recording_send_observer told_web;
   memory_source again;
-  again.add(file("small", 7000), content_of(7000, 3));
+  again.add(offered("small", 7000), content_of(7000, 3));
   auto body = [&]() -> net::awaitable<void> {
     const result<void> end = co_await keyed.send("all", from, told);
     CHECK(end);
@@ -120,10 +120,10 @@ TEST_CASE("files arrive through TLS, and where the key's directory is", "[loopba
 TEST_CASE("a key delivers as much as it may", "[loopback]") {
   keyed_rig keyed{{random_key("little", {{"max-bytes", "100000"}})}};
   memory_source from;
-  from.add(file("a", 60'000), content_of(60'000, 1));
-  from.add(file("b", 50'000), content_of(50'000, 2));
-  from.add(file("c", 40'000), content_of(40'000, 3));
-  from.add(file("d", 100'001), content_of(100'001, 4));
+  from.add(offered("a", 60'000), content_of(60'000, 1));
+  from.add(offered("b", 50'000), content_of(50'000, 2));
+  from.add(offered("c", 40'000), content_of(40'000, 3));
+  from.add(offered("d", 100'001), content_of(100'001, 4));
   recording_send_observer told;
   auto body = [&]() -> net::awaitable<void> {
     const result<void> end = co_await keyed.send("little", from, told);
@@ -146,7 +146,7 @@ TEST_CASE("whoever has no key that is known is refused, and does not try again",
   keyed_rig keyed{{random_key("a")}};
   const keyed_rig stranger{{random_key("a")}};
   memory_source from;
-  from.add(file("f", 10), content_of(10, 1));
+  from.add(offered("f", 10), content_of(10, 1));
   recording_send_observer told;
   auto body = [&]() -> net::awaitable<void> {
     transfer::send_settings chosen;

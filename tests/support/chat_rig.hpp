@@ -32,6 +32,8 @@ class chat_log final : public chat::server_observer {
     note(from == nullptr ? "operator" : from->name(), room, text);
   }
   void on_direct(const chat::member& from, std::string_view text) override { note(from.name(), "operator", text); }
+  void on_kick(const chat::member& by, const chat::member& whom) override { note(by.name(), "kicks", whom.name()); }
+  void on_ban(const chat::member& by, std::string_view address) override { note(by.name(), "bans", address); }
   void on_close(const chat::member& who, chat::code why, std::string_view text) override {
     note("close", who.name(), std::string{chat::to_text(why)}.append(text.empty() ? "" : ": ").append(text));
   }
@@ -52,8 +54,10 @@ struct scripted_address {
 
 class scripted_member final : private scripted_address, public chat::member {
  public:
-  scripted_member(chat::memory_use& use, std::string its_peer, std::string its_address)
-      : scripted_address{std::move(its_peer), std::move(its_address)}, member{use, peer_text, address_text} {}
+  scripted_member(chat::memory_use& use, std::string its_peer, std::string its_address,
+                  std::shared_ptr<const chat::member_rights> its_rights = nullptr)
+      : scripted_address{std::move(its_peer), std::move(its_address)},
+        member{use, peer_text, address_text, its_rights, its_rights != nullptr} {}
 
   void wake() override { ++wakes; }
   void abort() override { is_aborted = true; }
@@ -88,9 +92,26 @@ class chat_rig {
     return made;
   }
 
-  [[nodiscard]] scripted_member& add(const std::string& address = "127.0.0.1") {
-    members.push_back(std::make_unique<scripted_member>(use, address + ":" + std::to_string(++port_), address));
+  [[nodiscard]] scripted_member& add(const std::string& address = "127.0.0.1",
+                                     std::shared_ptr<const chat::member_rights> who = nullptr) {
+    std::string peer = address + ":" + std::to_string(++port_);
+    members.push_back(std::make_unique<scripted_member>(use, std::move(peer), address, std::move(who)));
     return *members.back();
+  }
+
+  // One over TLS, of somebody who has these rights.
+  scripted_member& connect_as(std::shared_ptr<const chat::member_rights> who,
+                              const std::string& address = "127.0.0.1") {
+    scripted_member& made = add(address, std::move(who));
+    const result<void> taken = machine.open(made, now);
+    REQUIRE(taken);
+    return made;
+  }
+  scripted_member& greet_as(std::shared_ptr<const chat::member_rights> who, const json& greeting) {
+    scripted_member& made = connect_as(std::move(who));
+    say(made, greeting);
+    (void)heard(made);
+    return made;
   }
 
   // One that has said its greeting; its welcome and joined are taken.

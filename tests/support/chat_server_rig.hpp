@@ -19,10 +19,14 @@
 
 #include "support/catch.hpp"
 #include "support/open_gate.hpp"
+#include "support/tls.hpp"
 #include "tcptools/chat/chat_server.hpp"
 #include "tcptools/net/acceptor.hpp"
+#include "tcptools/net/key_ring.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/net/tcp_stream.hpp"
+#include "tcptools/net/tls_context.hpp"
+#include "tcptools/net/tls_stream.hpp"
 #include "tcptools/net/worker_pool.hpp"
 
 namespace tcptools::testing {
@@ -34,6 +38,8 @@ class silent_server_observer final : public chat::server_observer {
   void on_turned_away(std::string_view /*peer*/, std::string_view /*why*/) override { ++turned_away; }
   void on_message(const chat::member* /*from*/, std::string_view /*room*/, std::string_view /*text*/) override {}
   void on_direct(const chat::member& /*from*/, std::string_view /*text*/) override {}
+  void on_kick(const chat::member& /*by*/, const chat::member& /*whom*/) override {}
+  void on_ban(const chat::member& /*by*/, std::string_view /*address*/) override {}
   void on_close(const chat::member& /*who*/, chat::code why, std::string_view /*text*/) override {
     closed.push_back(why);
   }
@@ -45,7 +51,7 @@ class silent_server_observer final : public chat::server_observer {
 
 class chat_socket {
  public:
-  explicit chat_socket(net::tcp_socket socket) : stream_{std::make_shared<net::tcp_stream>(std::move(socket))} {}
+  explicit chat_socket(std::shared_ptr<net::stream> stream) : stream_{std::move(stream)} {}
 
   // False once the server has closed.
   net::awaitable<bool> say(std::string bytes) {
@@ -86,7 +92,7 @@ class chat_socket {
   void reset() { stream_->reset(); }
 
  private:
-  std::shared_ptr<net::tcp_stream> stream_;
+  std::shared_ptr<net::stream> stream_;
   std::string held_;
   std::size_t begin_ = 0;
   std::size_t read_ = 0;
@@ -95,14 +101,20 @@ class chat_socket {
 // run() drives the server together with what a test does, and then drains it.
 class chat_server_rig {
  public:
-  explicit chat_server_rig(chat::server_settings settings = {}, chat::history_store* history = nullptr)
-      : listener{std::move(*net::listener::open(io.get_executor(), {asio::ip::address_v4::loopback()}, 0))},
-        door{*listener},
+  // With keys whoever comes in has one of them.
+  explicit chat_server_rig(chat::server_settings settings = {}, chat::history_store* history = nullptr,
+                           std::vector<net::key> its_keys = {})
+      : keys{std::move(its_keys)},
+        ring{std::make_shared<net::key_ring>(keys)},
+        listener{std::move(*net::listener::open(io.get_executor(), {asio::ip::address_v4::loopback()}, 0))},
+        door{*listener, gate_settings()},
         machine{use, std::move(settings), observer, [this] { return ++random_; }},
         server{door.get(), use, machine, history, pool, [this](const error& what) { troubles.push_back(what); }},
         tasks{io.get_executor(),
               [](std::string_view task, std::string_view what) { FAIL_CHECK(task << ": " << what); }},
-        port_{listener->port()} {}
+        port_{listener->port()} {
+    if (is_secure()) server.use_keys(*ring);
+  }
 
   void run(net::awaitable<void> body, std::chrono::seconds patience = std::chrono::seconds{30}) {
     tasks.spawn("server", server.run());
@@ -114,15 +126,21 @@ class chat_server_rig {
   }
 
   // `receive_buffer`: bytes; 0: as the system has it.
-  [[nodiscard]] chat_socket connect(int receive_buffer = 0) {
-    net::tcp_socket socket{io.get_executor(), asio::ip::tcp::v4()};
-    if (receive_buffer > 0) socket.set_option(asio::socket_base::receive_buffer_size{receive_buffer});
-    socket.connect({asio::ip::address_v4::loopback(), port_});
-    return chat_socket{std::move(socket)};
+  [[nodiscard]] chat_socket connect(int receive_buffer = 0) { return chat_socket{connect_tcp(receive_buffer)}; }
+  // By the rig's first key, if it has any.
+  net::awaitable<chat_socket> reach(int receive_buffer = 0) {
+    if (!is_secure()) co_return connect(receive_buffer);
+    co_return co_await reach_by(keys.front(), receive_buffer);
   }
+  net::awaitable<chat_socket> reach_by(net::key one, int receive_buffer = 0) {
+    auto secured = co_await net::connect_tls(connect_tcp(receive_buffer), make_key_client(one), "127.0.0.1");
+    REQUIRE(secured);
+    co_return chat_socket{*secured};
+  }
+  [[nodiscard]] bool is_secure() const noexcept { return !keys.empty(); }
   // One that is in the room "lobby", and has been told so.
   net::awaitable<chat_socket> greet(int receive_buffer = 0) {
-    chat_socket made = connect(receive_buffer);
+    chat_socket made = co_await reach(receive_buffer);
     const bool said = co_await made.say("{\"tcpchat\":1,\"room\":\"lobby\"}\n");
     REQUIRE(said);
     const nlohmann::json joined = co_await made.next("joined");
@@ -130,10 +148,12 @@ class chat_server_rig {
     co_return made;
   }
 
+  const std::vector<net::key> keys;
   asio::io_context io{1};
   net::worker_pool pool{1};
   chat::memory_use use;
   silent_server_observer observer;
+  std::shared_ptr<net::key_ring> ring;
   std::unique_ptr<net::listener> listener;
   open_gate door;
   chat::chat_machine machine;
@@ -142,6 +162,24 @@ class chat_server_rig {
   std::vector<error> troubles;
 
  private:
+  [[nodiscard]] std::shared_ptr<net::tcp_stream> connect_tcp(int receive_buffer) {
+    net::tcp_socket socket{io.get_executor(), asio::ip::tcp::v4()};
+    if (receive_buffer > 0) socket.set_option(asio::socket_base::receive_buffer_size{receive_buffer});
+    socket.connect({asio::ip::address_v4::loopback(), port_});
+    return std::make_shared<net::tcp_stream>(std::move(socket));
+  }
+
+  [[nodiscard]] net::gate::settings gate_settings() const {
+    net::gate::settings chosen;
+    if (!is_secure()) return chosen;
+    net::tls_server::settings secured;
+    secured.keys = ring;
+    auto context = net::tls_server::make(std::move(secured));
+    REQUIRE(context);
+    chosen.tls = *context;
+    return chosen;
+  }
+
   net::awaitable<void> finish(net::awaitable<void> body) {
     co_await std::move(body);
     server.drain();

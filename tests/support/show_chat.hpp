@@ -38,6 +38,10 @@ inline std::string show(const chat::tagged_request& one) {
       return "who" + named("room", what.room);
     } else if constexpr (std::is_same_v<type, requests::history>) {
       return "history" + named("room", what.room) + show(what.since);
+    } else if constexpr (std::is_same_v<type, requests::kick>) {
+      return "kick " + what.to + named("text", what.text);
+    } else if constexpr (std::is_same_v<type, requests::ban>) {
+      return "ban " + what.to;
     } else if constexpr (std::is_same_v<type, requests::ping>) {
       return "ping";
     } else if constexpr (std::is_same_v<type, requests::pong>) {

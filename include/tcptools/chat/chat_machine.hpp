@@ -20,11 +20,18 @@
 #include "tcptools/chat/flood_control.hpp"
 #include "tcptools/chat/history_store.hpp"
 #include "tcptools/chat/member.hpp"
+#include "tcptools/chat/member_rights.hpp"
 #include "tcptools/chat/protocol.hpp"
 #include "tcptools/chat/room.hpp"
 #include "tcptools/chat/send_keys.hpp"
 
 namespace tcptools::chat {
+
+// Which languages may be spoken on connections that are not encrypted.
+struct clear_languages {
+  bool structured = true;
+  bool plain = true;
+};
 
 struct server_settings {
   std::size_t max_sessions = 10'000;
@@ -37,6 +44,8 @@ struct server_settings {
   bool has_operator = false;        // somebody sees what is said to the operator
   bool relays_to_operator = false;  // what is said to a room goes to the operator instead
   bool is_stored = false;           // there is a history store: messages wait for it
+  nick_set reserved_nicks;          // only for sessions whose rights have them
+  clear_languages in_clear;
 };
 
 // Called while the machine is at work: must not call it.
@@ -55,6 +64,9 @@ class server_observer {
   virtual void on_message(const member* from, std::string_view room, std::string_view text) = 0;
   // What was said to the operator alone.
   virtual void on_direct(const member& from, std::string_view text) = 0;
+  // A session whose rights allow it ended `whom`'s, or all of an address and those to come.
+  virtual void on_kick(const member& by, const member& whom) = 0;
+  virtual void on_ban(const member& by, std::string_view address) = 0;
   virtual void on_close(const member& who, code why, std::string_view text) = 0;
 };
 
@@ -113,6 +125,10 @@ class chat_machine {
   void stop_input() noexcept { stopped_ = true; }
   // Ends every session after what it has yet to be sent.
   void end_all(code why, std::string_view text, moment now);
+  // Ends one whose key gives it no right to be here any more, with no more than the line that has begun.
+  void dismiss(member& who, code why, std::string_view text, moment now) { end_at_once(who, why, text, now); }
+  // From now on these are only for sessions whose rights have them; whoever else has one ends.
+  void reserve_nicks(nick_set folded, moment now);
   // Closes every connection.
   void abort_all();
 
@@ -184,17 +200,32 @@ class chat_machine {
   void handle(member& who, const requests::nick& asked, const std::string& tag, moment now);
   void handle(member& who, const requests::who& asked, const std::string& tag, moment now);
   void handle(member& who, const requests::history& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::kick& asked, const std::string& tag, moment now);
+  void handle(member& who, const requests::ban& asked, const std::string& tag, moment now);
   void handle(member& who, const requests::ping& asked, const std::string& tag, moment now);
   void handle(member& who, const requests::pong& asked, const std::string& tag, moment now);
   void handle(member& who, const requests::quit& asked, const std::string& tag, moment now);
   void handle(member& who, const requests::help& asked, const std::string& tag, moment now);
-  void handle_direct(member& who, const requests::send& asked, std::string text, const std::string& tag, moment now);
+  void handle_direct(member& who, const requests::send& asked, const std::string& from, std::string text,
+                     const std::string& tag, moment now);
   void say(member& who, const event& what, std::string_view tag = {});
   void complain(member& who, code what, std::string_view text, std::string_view tag);
   [[nodiscard]] std::string random_epoch();
   // Why this nickname cannot be had by it, if it cannot; ends a session whose ticket it shows.
   [[nodiscard]] std::optional<complaint> claim_nick(member& who, const std::string& nick, member::ticket_type ticket,
                                                     moment now);
+  void tell_nick(member& who, const std::string& before, const std::string& tag, moment now);
+  void done(member& who, std::uint64_t count, std::string_view words, const std::string& tag);
+
+  // What rights decide: chat_machine_rights.cpp
+  [[nodiscard]] std::optional<complaint> why_not_nick(const member& who, std::string_view nick) const;
+  // The first free one of those it may have, if it has none and may not speak without.
+  [[nodiscard]] std::optional<complaint> claim_own_nick(member& who, moment now);
+  // Whose words its words are; why it may not speak, if it may not.
+  [[nodiscard]] std::optional<complaint> choose_speaker(member& who, std::string& name, moment now);
+  [[nodiscard]] static std::optional<complaint> why_not_room(const member& who, std::string_view name);
+  [[nodiscard]] bool may_speak_language(member& who, language one, moment now);
+  [[nodiscard]] static bool may_see(const member& who, const member& other);
 
   // Rooms and messages: chat_machine_rooms.cpp
   [[nodiscard]] room* find_room(std::string_view name) const;

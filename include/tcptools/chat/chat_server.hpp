@@ -2,9 +2,12 @@
 // history store.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +19,7 @@
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/gate.hpp"
+#include "tcptools/net/key_ring.hpp"
 #include "tcptools/net/stream.hpp"
 #include "tcptools/net/task_group.hpp"
 #include "tcptools/net/worker_pool.hpp"
@@ -31,6 +35,13 @@ class chat_server {
   chat_server(net::gate& door, memory_use& use, chat_machine& machine, history_store* history, net::worker_pool& pool,
               on_trouble complain);
 
+  // Sessions that came in by a key last as long as these hold it. They outlive the server. To be called before run(),
+  // if at all.
+  void use_keys(const net::key_ring& keys);
+  // To be called after keys have changed or expired: sessions of those that are gone, or entitle to something else now,
+  // end.
+  void recheck();
+
   // Serves until drain() or force(); returns when the last session has ended.
   [[nodiscard]] net::awaitable<void> run();
 
@@ -39,18 +50,20 @@ class chat_server {
   // Ends every session at once.
   void force();
 
-  // To be called after keys have changed or expired: sessions of those that are gone end.
-  void recheck();
-
   // To be called after anything was asked of the machine from outside: its news go out.
   void note_news();
 
   [[nodiscard]] static chat_machine::moment now();
 
  private:
+  static constexpr std::string_view key_is_gone = "the key is no longer valid";
+
   [[nodiscard]] net::task_group::exception_handler exception_handler();
   net::awaitable<void> serve(std::shared_ptr<net::stream> stream);
   net::awaitable<void> turn_away(std::shared_ptr<net::stream> stream, error why);
+  [[nodiscard]] std::shared_ptr<const member_rights> rights_of(const net::stream& stream);
+  // Or it has none, or nobody asks for one.
+  [[nodiscard]] bool is_held(const net::peer_identity* who, std::chrono::system_clock::time_point wall) const;
   net::awaitable<void> keep_time();
   net::awaitable<void> keep_history();
   net::awaitable<void> end_sessions();
@@ -69,6 +82,13 @@ class chat_server {
   net::task_group writers_;
   net::task_group helpers_;
   session_context context_;
+  // By the key's name: one object for all sessions of a key.
+  struct known_rights {
+    std::shared_ptr<const net::key> key;
+    std::shared_ptr<const member_rights> rights;
+  };
+  std::map<std::string, known_rights, std::less<>> rights_;
+  const net::key_ring* keys_ = nullptr;
   net::event time_changed_;
   net::event history_changed_;
   std::vector<member*> news_;

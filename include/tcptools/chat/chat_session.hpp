@@ -27,8 +27,9 @@ struct session_context {
 
 class chat_session final : public member {
  public:
-  // `use` and `context` outlive the session.
-  chat_session(memory_use& use, std::shared_ptr<net::stream> stream, session_context& context);
+  // `use` and `context` outlive the session. `its_rights` are those of the stream's identity.
+  chat_session(memory_use& use, std::shared_ptr<net::stream> stream, std::shared_ptr<const member_rights> its_rights,
+               session_context& context);
 
   // Precondition: the machine has taken it. Returns when the connection is closed and nothing uses the session any
   // more; gives why it ended, unless it was the machine that ended it.
@@ -36,6 +37,8 @@ class chat_session final : public member {
 
   // Gives the peer what it takes now. What it does not take goes out when it reads.
   void flush();
+
+  [[nodiscard]] std::shared_ptr<const net::peer_identity> identity() const { return stream_->identity(); }
 
   void wake() override { woken_.notify_all(); }
   void abort() override;

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 inline constexpr std::size_t name = 32;
 inline constexpr std::size_t text = 16'384;
 inline constexpr std::size_t key = 64;
+inline constexpr std::size_t owner = 128;                   // of a session: the name of its key or certificate
+inline constexpr std::size_t owned_key = owner + 16 + key;  // a message's key with whose it is
 inline constexpr std::size_t tag = 64;
 inline constexpr std::size_t reason = 512;     // why a session is ended
 inline constexpr std::size_t shown_name = 64;  // a nickname, or what a guest is called
@@ -45,6 +47,7 @@ inline constexpr std::size_t names_gathered = 256;          // for it; beyond th
 // What a server keeps.
 inline constexpr std::size_t rooms = 1024;
 inline constexpr std::size_t stale_dues = 4096;  // times to look at somebody that have been overtaken
+inline constexpr std::size_t bans = 10'000;      // by sessions, not by the console
 inline constexpr std::size_t keys = 100'000;
 inline constexpr auto key_life = 24h;
 inline constexpr std::size_t segment = 64U << 10U;  // bytes of a room's log that are allocated at once

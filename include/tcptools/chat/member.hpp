@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "tcptools/chat/flood_control.hpp"
 #include "tcptools/chat/line_splitter.hpp"
+#include "tcptools/chat/member_rights.hpp"
 #include "tcptools/chat/memory_use.hpp"
 #include "tcptools/chat/outlet.hpp"
 #include "tcptools/chat/protocol.hpp"
@@ -27,9 +29,15 @@ class member {
   using clock = std::chrono::steady_clock;
   using ticket_type = std::pair<std::uint64_t, std::uint64_t>;
 
-  // The views outlive the member: "127.0.0.1:4711" and "127.0.0.1".
-  member(memory_use& use, std::string_view peer_text, std::string_view address_text)
-      : out{use}, peer{peer_text}, address{address_text}, input{use} {}
+  // The views outlive the member: "127.0.0.1:4711" and "127.0.0.1". No rights: it has not proved who it is.
+  member(memory_use& use, std::string_view peer_text, std::string_view address_text,
+         std::shared_ptr<const member_rights> its_rights = nullptr, bool encrypted = false)
+      : out{use},
+        peer{peer_text},
+        address{address_text},
+        rights{std::move(its_rights)},
+        is_encrypted{encrypted},
+        input{use} {}
   member(const member&) = delete;
   member& operator=(const member&) = delete;
   virtual ~member() = default;
@@ -42,6 +50,17 @@ class member {
   // What others call it: its nickname, or its address.
   [[nodiscard]] std::string_view name() const noexcept { return nick.empty() ? peer : std::string_view{nick}; }
   [[nodiscard]] bool is_guest() const noexcept { return nick.empty(); }
+  [[nodiscard]] bool is_admin() const noexcept { return rights && rights->admin; }
+  [[nodiscard]] bool allows_room(std::string_view room_name) const {
+    return rights == nullptr || rights->allows_room(room_name);
+  }
+  // It speaks as one of these, and as nobody else.
+  [[nodiscard]] bool has_own_nicks() const noexcept { return rights && !rights->nicks.empty(); }
+  // Both have the same key or certificate, or neither has any.
+  [[nodiscard]] bool has_same_owner(const member& other) const {
+    if (rights == nullptr || other.rights == nullptr) return rights == other.rights;
+    return rights->is_key == other.rights->is_key && rights->owner == other.rights->owner;
+  }
   // `out` has its last lines; nothing it says counts any more.
   [[nodiscard]] bool is_closing() const noexcept { return closing_since.has_value(); }
   // Bytes that wait for it to read.
@@ -59,6 +78,8 @@ class member {
   // The rest is the machine's.
   const std::string_view peer;
   const std::string_view address;
+  const std::shared_ptr<const member_rights> rights;  // null: it has not proved who it is
+  const bool is_encrypted;
   std::string nick;
   std::string nick_before;  // in the room it is in
   line_splitter in;

@@ -81,15 +81,22 @@ struct history {
   std::optional<chat::since> since;
   std::optional<std::uint32_t> limit;
 };
+struct kick {
+  std::string to;
+  std::string text;  // why; empty: not said
+};
+struct ban {
+  std::string to;  // or an address
+};
 struct ping {};
 struct pong {};
 struct quit {};
 struct help {};  // plain only
 }  // namespace requests
 
-using request =
-    std::variant<requests::hello, requests::send, requests::join, requests::leave, requests::nick, requests::who,
-                 requests::history, requests::ping, requests::pong, requests::quit, requests::help>;
+using request = std::variant<requests::hello, requests::send, requests::join, requests::leave, requests::nick,
+                             requests::who, requests::history, requests::kick, requests::ban, requests::ping,
+                             requests::pong, requests::quit, requests::help>;
 
 struct tagged_request {
   request what;

@@ -83,12 +83,12 @@ TEST_CASE("the longest text and the longest key are kept") {
   const temp_dir dir;
   const auto file = open_history(dir / "h.db");
   history_batch batch = new_room("lobby");
-  batch.messages = {{"lobby", 1, 1, "a", std::string(limits::text, 'x'), std::string(limits::key, 'k')}};
+  batch.messages = {{"lobby", 1, 1, "a", std::string(limits::text, 'x'), std::string(limits::owned_key, 'k')}};
   REQUIRE(file->commit(batch));
   const auto contents = file->load();
   REQUIRE(contents);
   CHECK(contents->rooms[0].messages[0].text.size() == limits::text);
-  CHECK(contents->keys[0].key.size() == limits::key);
+  CHECK(contents->keys[0].key.size() == limits::owned_key);
 }
 
 TEST_CASE("a batch with nothing in it changes nothing") {
@@ -136,7 +136,7 @@ TEST_CASE("a batch that does not fit changes nothing, and the next one is commit
   CHECK(message({"next", 2, 1, "a", std::string{"a\0b", 3}, ""}) == kept);
   CHECK(message({"next", 2, 1, "a", "\xFF", ""}) == kept);
   CHECK(message({"next", 2, 1, "a", std::string(limits::text + 1, 'x'), ""}) == kept);
-  CHECK(message({"next", 2, 1, "a", "x", std::string(limits::key + 1, 'k')}) == kept);
+  CHECK(message({"next", 2, 1, "a", "x", std::string(limits::owned_key + 1, 'k')}) == kept);
   CHECK(wrong([](history_batch& changed) { changed.rooms.push_back({"Upper", some_epoch}); }) ==
         "no room may be called 'Upper'");
   CHECK_FALSE(wrong([](history_batch& changed) { changed.rooms.push_back({"x", "short"}); }).empty());

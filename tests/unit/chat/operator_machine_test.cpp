@@ -28,6 +28,16 @@ struct operator_rig : chat_rig {
 
 }  // namespace
 
+TEST_CASE("the list of clients says by which key each came in") {
+  operator_rig rig;
+  rig.greet_as(std::make_shared<member_rights>(member_rights{"alice@laptop", true, {}, {}, false}), {{"tcpchat", 1}});
+  rig.greet_as(std::make_shared<member_rights>(member_rights{"CN=host", false, {}, {}, false}), {{"tcpchat", 1}});
+  const shown_lines lines = rig.type("/clients");
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0].ends_with("  key alice@laptop"));
+  CHECK(lines[1].ends_with("  certificate CN=host"));
+}
+
 TEST_CASE("what the operator types is said in the lobby") {
   operator_rig rig;
   scripted_member& alice = rig.greet({{"tcpchat", 1}, {"nick", "alice"}, {"room", "lobby"}});

@@ -55,6 +55,9 @@ TEST_CASE("every command, however it is written, with what belongs to it") {
   CHECK(parsed("/MSG  127.0.0.1:4711 \t /hi  you ") == R"({"type":"send","to":"127.0.0.1:4711","text":"/hi  you"})");
   CHECK(parsed("/who") == R"({"type":"who"})");
   CHECK(parsed("/who  ") == R"({"type":"who"})");
+  CHECK(parsed("/kick bob") == R"({"type":"kick","to":"bob"})");
+  CHECK(parsed("/kick 127.0.0.1:4711  too loud ") == R"({"type":"kick","to":"127.0.0.1:4711","text":"too loud"})");
+  CHECK(parsed("/ban 192.0.2.1") == R"({"type":"ban","to":"192.0.2.1"})");
   CHECK(parsed("/help") == "help");
   CHECK(parsed("/help me") == "help");
   CHECK(parsed("/quit") == R"({"type":"quit"})");
@@ -68,6 +71,10 @@ TEST_CASE("a command without what belongs to it is told how it is used") {
   CHECK(parsed("/msg") == "bad_request: usage: /msg NAME TEXT");
   CHECK(parsed("/msg bob") == "bad_request: usage: /msg NAME TEXT");
   CHECK(parsed("/msg bob  ") == "bad_request: usage: /msg NAME TEXT");
+  CHECK(parsed("/kick") == "bad_request: usage: /kick NAME [WHY]");
+  CHECK(parsed("/ban ") == "bad_request: usage: /ban NAME");
+  CHECK(parsed("/kick " + std::string(65, 'x')) == "bad_name: a name has at most 64 bytes");
+  CHECK(parsed("/ban " + std::string(65, 'x')) == "bad_name: a name has at most 64 bytes");
   CHECK(parsed("/who lobby") == "bad_request: usage: /who");
 }
 
@@ -147,7 +154,8 @@ TEST_CASE("all lines but what somebody said begin with an asterisk") {
     if (!line.empty()) CHECK(std::ranges::count(line, '\n') == 1);
   }
   std::string_view help = plain_help();
-  for (const auto command : {"/nick NAME"sv, "/join ROOM"sv, "/msg NAME TEXT"sv, "/who"sv, "/help"sv, "/quit"sv}) {
+  for (const auto command : {"/nick NAME"sv, "/join ROOM"sv, "/msg NAME TEXT"sv, "/who"sv, "/kick NAME"sv,
+                             "/ban NAME"sv, "/help"sv, "/quit"sv}) {
     CHECK(help.find("* " + std::string{command}) != std::string_view::npos);
   }
   CHECK(help.ends_with('\n'));

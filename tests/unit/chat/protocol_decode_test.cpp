@@ -106,6 +106,8 @@ TEST_CASE("what a request must have, and of which type") {
   CHECK(request_read(R"({"type":"nick","nick":true})") == "bad_request: 'nick' is not a string");
   CHECK(request_read(R"({"type":"nick"})") == "bad_request: there is no 'nick'");
   CHECK(request_read(R"({"type":"history"})") == "bad_request: there is no 'room'");
+  CHECK(request_read(R"({"type":"kick","text":"x"})") == "bad_request: there is no 'to'");
+  CHECK(request_read(R"({"type":"ban","to":""})") == "bad_name: 'to' must have 1 to 64 bytes");
   CHECK(request_read(R"({"type":"history","room":"a","limit":"5"})") == "bad_request: 'limit' is not a whole number");
   CHECK(request_read(R"({"type":"history","room":"a","limit":4294967296})") ==
         "bad_request: 'limit' is over 4294967295");
