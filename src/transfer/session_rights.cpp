@@ -7,29 +7,30 @@
 namespace tcptools::transfer {
 namespace {
 
-error unusable(const std::string& why) { return error{errc::usage, why}; }
-
 result<void> apply(const net::key_right& right, session_rights& to) {
+  const auto wrong = [&right](const std::string& why) {
+    return error{errc::usage, "the right " + right.name + ": " + why};
+  };
   if (right.name == "dir") {
-    if (const result<void> good = check_path(right.value); !good) return unusable("dir=: " + good.error().text());
-    if (!to.directory.empty()) return unusable("dir= is there twice");
+    if (const result<void> good = check_path(right.value); !good) return wrong(good.error().text());
+    if (!to.directory.empty()) return wrong("it is there twice");
     to.directory = right.value;
     return {};
   }
   if (right.name == "max-bytes") {
     const result<std::uint64_t> size = parse_size(right.value);
-    if (!size) return unusable("max-bytes=: " + size.error().text());
-    if (to.max_bytes != unlimited_bytes) return unusable("max-bytes= is there twice");
+    if (!size) return wrong(size.error().text());
+    if (to.max_bytes != unlimited_bytes) return wrong("it is there twice");
     to.max_bytes = *size;
     return {};
   }
   if (right.name == "no-replace") {
-    if (!right.value.empty()) return unusable("no-replace takes no value");
-    if (to.no_replace) return unusable("no-replace is there twice");
+    if (!right.value.empty()) return wrong("it takes no value");
+    if (to.no_replace) return wrong("it is there twice");
     to.no_replace = true;
     return {};
   }
-  return unusable("the right " + in_quotes(right.name) + " is not known here");
+  return error{errc::usage, "there is no right " + in_quotes(right.name)};
 }
 
 }  // namespace
