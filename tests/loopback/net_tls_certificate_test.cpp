@@ -115,6 +115,20 @@ TEST_CASE("certificates that are not accepted") {
   });
 }
 
+TEST_CASE("without a name no certificate is good") {
+  const temp_dir folder;
+  certificate_authority ours{folder, "ours"};
+  run_test_loop([&](any_executor executor) -> awaitable<void> {
+    const auto server = make_server(ours.issue());
+    const auto client = make_client(ours.file());
+    for (const char* const host : {"", "."}) {
+      const handshake done = co_await shake_hands(executor, client, server, host);
+      REQUIRE_FALSE(done.client);
+      CHECK(done.client.error().code() == errc::refused);
+    }
+  });
+}
+
 TEST_CASE("clients show certificates, too") {
   const temp_dir folder;
   certificate_authority ours{folder, "ours"};
