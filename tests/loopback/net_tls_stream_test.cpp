@@ -255,7 +255,7 @@ TEST_CASE("TLS: a deadline that passes while something is written loses nothing 
     const byte_buffer content = varied_bytes(64U << 10U);
     const byte_view all{content};
     byte_buffer arrived;
-    const auto collect = [&]() -> awaitable<void> { arrived = co_await tls_read_all(*pair.right); };
+    const auto collect = [&]() -> awaitable<void> { arrived = co_await read_all(*pair.right); };
     task_group tasks{executor, on_exception};
     tasks.spawn("read", collect());
     byte_buffer taken;
