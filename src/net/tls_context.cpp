@@ -33,10 +33,17 @@ constexpr const char* suites13 = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_S
 constexpr const char* suites12 = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr unsigned char suite_of_keys[] = {0x13, 0x01};  // TLS_AES_128_GCM_SHA256
 
+// The last of the reasons that says something: "PEM lib" and "system lib" only say who has given another before.
 std::string openssl_reason() {
-  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
-  std::string text = reason == nullptr ? "unknown error" : reason;
-  ERR_clear_error();
+  std::string text = "unknown error";
+  while (const unsigned long one = ERR_get_error()) {
+    const char* const reason = ERR_reason_error_string(one);
+    if (ERR_SYSTEM_ERROR(one)) {
+      text = os_text(ERR_GET_REASON(one));
+    } else if (reason != nullptr && !std::string_view{reason}.ends_with(" lib")) {
+      text = reason;
+    }
+  }
   return text;
 }
 
