@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <asio/io_context.hpp>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -46,6 +48,22 @@ access_needs needs_of(const serve_options& options, const server_security_option
   return needs;
 }
 
+// Whoever may deliver would decide who may.
+result<void> check_apart(const std::filesystem::path& directory, const server_security_options& security) {
+  std::error_code failure;
+  const std::filesystem::path receiving = std::filesystem::canonical(directory, failure);
+  if (failure) return {};  // it will not be opened, either
+  for (const std::filesystem::path& one : security.directories()) {
+    const std::filesystem::path read = std::filesystem::canonical(one, failure);
+    const bool is_beneath = std::ranges::mismatch(receiving, read).in1 == receiving.end();
+    if (!failure && is_beneath) {
+      return error{errc::usage,
+                   "keys and certificates must not lie in --dir, where they could be replaced by what is sent"};
+    }
+  }
+  return {};
+}
+
 int failed(const error& why) {
   status_line{"tcpsend serve"}.say(why.text());
   return static_cast<int>(exit_code_for(why.code()));
@@ -63,6 +81,9 @@ int run_serve(const serve_options& options) {
   if (!bind) return failed(bind.error());
   const auto security = server_security::open(options.security, *bind, transfer::check_right);
   if (!security) return failed(security.error());
+  if (const result<void> apart = check_apart(options.directory, (*security)->options()); !apart) {
+    return failed(apart.error());
+  }
   const auto store = transfer::disk_store::open(options.directory, options.store);
   if (!store) return failed(store.error());
 
