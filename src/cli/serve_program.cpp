@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <asio/io_context.hpp>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -18,6 +20,7 @@
 #include "cli/server_security.hpp"
 #include "cli/status_line.hpp"
 #include "cli/usage.hpp"
+#include "tcptools/base/text.hpp"
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/gate.hpp"
 #include "tcptools/net/shutdown.hpp"
@@ -47,6 +50,19 @@ access_needs needs_of(const serve_options& options, const server_security_option
   return needs;
 }
 
+// Who may deliver there could deliver keys of his own, for the next time that they are read.
+result<void> check_keys_are_elsewhere(const serve_options& options, const server_security_options& security) {
+  std::error_code ignored;
+  const std::filesystem::path inbox = std::filesystem::weakly_canonical(options.directory, ignored);
+  for (const std::filesystem::path& one : security.directories()) {
+    const std::filesystem::path place = std::filesystem::weakly_canonical(one, ignored);
+    if (std::ranges::mismatch(inbox, place).in1 != inbox.end()) continue;
+    return error{errc::usage, "keys and certificates must not lie beneath the directory that is received into, " +
+                                  in_quotes(options.directory)};
+  }
+  return {};
+}
+
 int failed(const error& why) {
   status_line{"tcpsend serve"}.say(why.text());
   return static_cast<int>(exit_code_for(why.code()));
@@ -68,6 +84,7 @@ int run_serve(const serve_options& options) {
   }
   const auto security = server_security::open(chosen, transfer::check_right);
   if (!security) return failed(security.error());
+  if (const result<void> apart = check_keys_are_elsewhere(options, chosen); !apart) return failed(apart.error());
   const auto store = transfer::disk_store::open(options.directory, options.store);
   if (!store) return failed(store.error());
 
