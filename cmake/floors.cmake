@@ -19,7 +19,7 @@ function(tcptools_floor name)
   target_link_libraries(
     tcptools_${name}
     PUBLIC ${arg_ON} ${arg_LINKS}
-    PRIVATE tcptools_options)
+    PRIVATE tcptools_options tcptools_hardening)
 endfunction()
 
 # tcptools_program(NAME): the executable made of apps/NAME/*.cpp, its manual page and their installation.
@@ -31,7 +31,7 @@ function(tcptools_program name)
   endif()
 
   add_executable(${name} ${sources})
-  target_link_libraries(${name} PRIVATE tcptools_cli tcptools_options)
+  target_link_libraries(${name} PRIVATE tcptools_cli tcptools_options tcptools_hardening)
   install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   if(EXISTS "${PROJECT_SOURCE_DIR}/docs/${name}.1")
     install(FILES "${PROJECT_SOURCE_DIR}/docs/${name}.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")

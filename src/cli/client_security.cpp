@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "cli/exit_code.hpp"
-#include "cli/option_types.hpp"
+#include "cli/file_option.hpp"
 #include "cli/status_line.hpp"
 #include "cli/terminal.hpp"
 #include "cli/usage.hpp"
@@ -45,12 +45,12 @@ result<std::shared_ptr<const net::tls_client>> read_all(const client_security_op
 }  // namespace
 
 void add_client_security_options(CLI::App& app, client_security_options& options) {
-  add_text(app, "--key", "FILE", options.key_file,
+  add_file(app, "--key", options.key_file,
            "The file with your key, which the server must have, too; default: what TCPTOOLS_KEY_FILE names");
   app.add_flag("--tls", options.tls, "Connect by TLS; the server must show a certificate for the name in --host");
-  add_text(app, "--ca", "FILE", options.ca, "Trust the authorities in this file (PEM) instead of the system's");
-  add_text(app, "--tls-cert", "FILE", options.certificate.chain, "Show this certificate (PEM, with its chain)");
-  add_text(app, "--tls-key", "FILE", options.certificate.private_key, "Its private key (PEM)");
+  add_file(app, "--ca", options.ca, "Trust the authorities in this file (PEM) instead of the system's");
+  add_file(app, "--tls-cert", options.certificate.chain, "Show this certificate (PEM, with its chain)");
+  add_file(app, "--tls-key", options.certificate.private_key, "Its private key (PEM)");
   app.add_flag("--tls-1.2", options.tls12, "With --tls, take TLS 1.2 as well");
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/confine_option.hpp"
+#include "cli/file_option.hpp"
 #include "cli/option_types.hpp"
 #include "cli/terminal.hpp"
 #include "tcptools/net/endpoint.hpp"
@@ -89,11 +90,11 @@ bool server_security_options::allows_plain(std::string_view language) const {
 
 void add_server_security_options(CLI::App& app, server_security_options& options,
                                  const std::vector<std::string>& languages) {
-  add_text(app, "--key", "FILE", options.key_file,
+  add_file(app, "--key", options.key_file,
            "The file with the keys of those to let in (see keygen); default: what TCPTOOLS_KEY_FILE names");
-  add_text(app, "--tls-cert", "FILE", options.certificate.chain, "Show this certificate (PEM, with its chain)");
-  add_text(app, "--tls-key", "FILE", options.certificate.private_key, "Its private key (PEM)");
-  add_text(app, "--client-ca", "FILE", options.client_ca,
+  add_file(app, "--tls-cert", options.certificate.chain, "Show this certificate (PEM, with its chain)");
+  add_file(app, "--tls-key", options.certificate.private_key, "Its private key (PEM)");
+  add_file(app, "--client-ca", options.client_ca,
            "Let in who shows a certificate of the authorities in this file (PEM)");
   app.add_flag("--tls-1.2", options.tls12, "With --tls-cert, take TLS 1.2 as well");
   app.add_flag("--insecure", options.insecure, "Let everybody in, unencrypted, on any address");

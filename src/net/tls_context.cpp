@@ -26,16 +26,26 @@ constexpr std::size_t longest_private_key = 64U << 10U;
 // Four full records, and what OpenSSL leaves free for alignment.
 constexpr std::size_t read_ahead = 4 * (5 + (16U << 10U) + 1 + 16) + 3;
 constexpr std::size_t longest_shown_name = 64;
+// A client has one key, and names it again where it is asked for another group. OpenSSL would have us look for all that
+// are named where none is for the suite: thousands fit into one hello.
+constexpr unsigned most_keys_named = 8;
 
 // The keys stand for SHA-256 (RFC 8446, 4.2.11), so the suites with it come first; the other is for certificates.
 constexpr const char* suites13 = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
 constexpr const char* suites12 = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr unsigned char suite_of_keys[] = {0x13, 0x01};  // TLS_AES_128_GCM_SHA256
 
+// The last of the reasons that says something: "PEM lib" and "system lib" only say who has given another before.
 std::string openssl_reason() {
-  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
-  std::string text = reason == nullptr ? "unknown error" : reason;
-  ERR_clear_error();
+  std::string text = "unknown error";
+  while (const unsigned long one = ERR_get_error()) {
+    const char* const reason = ERR_reason_error_string(one);
+    if (ERR_SYSTEM_ERROR(one)) {
+      text = os_text(ERR_GET_REASON(one));
+    } else if (reason != nullptr && !std::string_view{reason}.ends_with(" lib")) {
+      text = reason;
+    }
+  }
   return text;
 }
 
@@ -131,6 +141,8 @@ int find_offered_key(SSL* ssl, const unsigned char* identity, std::size_t length
   auto* const proof = static_cast<tls_proof*>(SSL_get_app_data(ssl));
   const auto* const keys = static_cast<const key_ring*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   if (proof == nullptr || keys == nullptr) return 0;
+  *found = nullptr;
+  if (++proof->keys_named > most_keys_named) return 1;
   const std::string_view name{reinterpret_cast<const char*>(identity), length};
   proof->key_name = visible(name.substr(0, longest_shown_name)) + (length > longest_shown_name ? "..." : "");
   proof->by_key = keys->find(name);

@@ -15,7 +15,8 @@ struct tls_proof {
 
   asio::ip::address peer;  // of a server's client
 
-  // A server's: of the last key that the client named.
+  // A server's: of the last key that was looked for, of those that the client named.
+  unsigned keys_named = 0;
   key_state state = key_state::none;
   std::string key_name;  // made visible
   std::shared_ptr<const key> by_key;

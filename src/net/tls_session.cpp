@@ -135,13 +135,15 @@ result<void> tls_session::settle() {
   const byte_view records{gathered};
   if (records.empty()) return {};
   const result<std::size_t> sent = over_->try_write({&records, 1});
-  if (sent) {
-    const byte_view rest = records.subspan(*sent);
+  // A deadline that has passed just now may be moved, and then these must go before others: records are numbered.
+  const bool is_late = !sent && sent.error().code() == errc::timed_out;
+  if (sent || is_late) {
+    const byte_view rest = records.subspan(is_late ? 0 : *sent);
     unsent_.assign(rest.begin(), rest.end());
     begun_ = 0;
   }
   gathered.clear();
-  if (!sent) return sent.error();
+  if (!sent && !is_late) return sent.error();
   return {};
 }
 

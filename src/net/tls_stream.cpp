@@ -188,18 +188,19 @@ bool is_by_key(SSL* ssl) {
   return SSL_version(ssl) == TLS1_3_VERSION && SSL_session_reused(ssl) == 1 && SSL_get_negotiated_group(ssl) != 0;
 }
 
-void expect_host(SSL* ssl, const std::string& host) {
+// False: OpenSSL would compare no name at all.
+bool expect_host(SSL* ssl, const std::string& host) {
   std::error_code not_literal;
   const asio::ip::address literal = asio::ip::make_address(host.substr(0, host.find('%')), not_literal);
   if (!not_literal) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), literal.to_string().c_str());
-    return;
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), literal.to_string().c_str()) == 1;
   }
   const bool has_dot = host.ends_with('.');  // of the root, which no certificate has
   const std::string name = has_dot ? host.substr(0, host.size() - 1) : host;
   SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  SSL_set1_host(ssl, name.c_str());
+  if (name.empty() || SSL_set1_host(ssl, name.c_str()) != 1) return false;
   SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name.c_str()));
+  return true;
 }
 
 }  // namespace
@@ -240,7 +241,9 @@ awaitable<result<std::shared_ptr<stream>>> connect_tls(std::shared_ptr<tcp_strea
   tls_proof proof;
   const auto made = std::make_shared<tls_stream>(over, context->native(), chosen.records_per_key);
   SSL_set_app_data(made->native(), &proof);
-  if (!chosen.by_key) expect_host(made->native(), host);
+  if (!chosen.by_key && !expect_host(made->native(), host)) {
+    co_return error{errc::refused, "no certificate can be for the host " + in_quotes(host)};
+  }
   SSL_set_connect_state(made->native());
   const std::string key_name = chosen.by_key ? chosen.by_key->name : "";
   const std::optional<tls_failure> failure = co_await made->shake_hands();

@@ -68,6 +68,7 @@ class SecurityCase(Case):
 
     def reload(self, server):
         """Sends SIGHUP and waits until the log says how that went: the new part of the log."""
+        until(lambda: "listening" in server.log())  # it has said already what it read first
         before = len(server.log())
         server.signal(signal.SIGHUP)
         return until(lambda: re.search(r"(certificate|keys) (not )?read", server.log()[before:])

@@ -295,6 +295,21 @@ class ByDefault(SecurityCase):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertOneLine(done.stderr)
 
+    def test_a_variable_that_is_not_set_opens_nothing(self):
+        chat = ["--port", "1"]
+        for program, rest in ((TCPSEND, ["serve", "--dir", self.into, "--port", "0"]), (TCPCHAT, ["serve", "--port", "0"]),
+                              (TCPSEND, ["--host", "127.0.0.1", "--port", "1", self.write("file")]),
+                              (TCPCHAT, ["who", *chat]), (TCPCHAT, ["connect", "--plain", *chat])):
+            is_server = "serve" in rest
+            names = ["--key", "--tls-cert", "--tls-key", "--client-ca" if is_server else "--ca"]
+            for name in names:
+                with self.subTest(command=rest, option=name):
+                    done = self.run_tcpsend(*rest, name, "", *([] if is_server or name == "--key" else ["--tls"]),
+                                            program=program)
+                    self.assertEqual(done.returncode, 2, done.stderr)
+                    self.assertOneLine(done.stderr)
+                    self.assertIn(name, done.stderr)
+
 
 class Reload(SecurityCase):
     def setUp(self):

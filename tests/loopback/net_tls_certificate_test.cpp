@@ -115,6 +115,20 @@ TEST_CASE("certificates that are not accepted") {
   });
 }
 
+TEST_CASE("without a name no certificate is good") {
+  const temp_dir folder;
+  certificate_authority ours{folder, "ours"};
+  run_test_loop([&](any_executor executor) -> awaitable<void> {
+    const auto server = make_server(ours.issue());
+    const auto client = make_client(ours.file());
+    for (const char* const host : {"", "."}) {
+      const handshake done = co_await shake_hands(executor, client, server, host);
+      REQUIRE_FALSE(done.client);
+      CHECK(done.client.error().code() == errc::refused);
+    }
+  });
+}
+
 TEST_CASE("clients show certificates, too") {
   const temp_dir folder;
   certificate_authority ours{folder, "ours"};
@@ -235,7 +249,11 @@ TEST_CASE("what a side of TLS cannot be set up with") {
   CHECK(why_not({good.chain, ""}).starts_with("a certificate and its private key belong together"));
   CHECK(why_not(good, "", true).starts_with("with both keys and a certificate"));
   CHECK(why_not({}, ours.file(), true).starts_with("clients can be asked for a certificate only by"));
-  CHECK(why_not({folder / "none.pem", good.private_key}).starts_with("'" + folder / "none.pem" + "' cannot be used"));
+  const std::string missing = why_not({folder / "none.pem", good.private_key});
+  CHECK(missing.starts_with("'" + folder / "none.pem" + "' cannot be used"));
+  const std::string no_authority = why_not(good, folder / "none.pem");
+  for (const std::string& text : {missing, no_authority}) CHECK_FALSE(text.ends_with(" lib"));
+  CHECK(why_not({good.private_key, good.private_key}).ends_with("no start line"));
   CHECK(why_not({good.chain, ours.issue().private_key}).find("cannot be used as the private key of") !=
         std::string::npos);
   CHECK(why_not(good, folder.write("empty.pem", "")).find("cannot be used as certificates of whom to trust") !=

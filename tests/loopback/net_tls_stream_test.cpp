@@ -262,6 +262,32 @@ TEST_CASE("TLS: deadline, cancellation and closing end what is pending") {
   });
 }
 
+TEST_CASE("TLS: a deadline that passes while something is written loses nothing of it") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const tls_pair pair = co_await connected_tls(executor);
+    const byte_buffer content = varied_bytes(64U << 10U);
+    const byte_view all{content};
+    byte_buffer arrived;
+    const auto collect = [&]() -> awaitable<void> { arrived = co_await tls_read_all(*pair.right); };
+    task_group tasks{executor, on_exception};
+    tasks.spawn("read", collect());
+    byte_buffer taken;
+    for (int i = 0; i < 400; ++i) {
+      // Some pass before it begins, some while it is under way, and some after.
+      pair.left->set_deadline(stream::clock::now() + std::chrono::microseconds{i});
+      const result<std::size_t> part = pair.left->try_write({&all, 1});
+      if (!part) CHECK(part.error().code() == errc::timed_out);
+      if (part) taken.insert(taken.end(), content.begin(), content.begin() + static_cast<std::ptrdiff_t>(*part));
+      pair.left->clear_deadline();
+      const result<void> writable = co_await pair.left->wait_writable();
+      REQUIRE(writable);
+    }
+    co_await tls_say_all(*pair.left, {});
+    co_await tasks.join();
+    CHECK((arrived == taken));
+  });
+}
+
 TEST_CASE("TLS: what a peer does not take waits, within bounds, and goes out by itself") {
   run_test_loop([](any_executor executor) -> awaitable<void> {
     const tls_pair pair = co_await connected_tls(executor);

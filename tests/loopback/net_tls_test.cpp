@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <memory>
@@ -41,6 +42,73 @@ awaitable<tls_end> accept_bytes(any_executor executor, std::shared_ptr<const tls
   REQUIRE(ended);
   pair.right->set_deadline(stream::clock::now() + 10s);
   co_return co_await accept_tls(pair.right, std::move(server));
+}
+
+void add_number(byte_buffer& to, std::size_t value) {
+  to.push_back(static_cast<std::byte>(value >> 8U));
+  to.push_back(static_cast<std::byte>(value & 0xFFU));
+}
+
+// What follows its own length.
+void add_block(byte_buffer& to, byte_view content) {
+  add_number(to, content.size());
+  to.insert(to.end(), content.begin(), content.end());
+}
+
+void add_extension(byte_buffer& to, std::size_t type, byte_view content) {
+  add_number(to, type);
+  add_block(to, content);
+}
+
+// A ClientHello (RFC 8446, 4.1.2) that names so many keys: "0000", "0001" and so on. Its one suite is none of those
+// that keys are for, so that none of them will do.
+byte_buffer hello_with_keys(std::size_t count) {
+  const std::string any(32, 'x');
+  byte_buffer names;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string digits = std::to_string(i);
+    add_block(names, as_bytes(std::string(4 - digits.size(), '0') + digits));
+    names.resize(names.size() + 4);  // its age
+  }
+  byte_buffer keys;
+  add_block(keys, names);
+  byte_buffer proofs;
+  proofs.push_back(std::byte{32});
+  proofs.insert(proofs.end(), as_bytes(any).begin(), as_bytes(any).end());
+  add_block(keys, proofs);
+
+  byte_buffer share;
+  add_number(share, 36);
+  add_number(share, 29);
+  add_block(share, as_bytes(any));
+  byte_buffer extensions;
+  add_extension(extensions, 43, as_bytes("\x02\x03\x04"));                         // versions: 1.3
+  add_extension(extensions, 10, as_bytes(std::string_view{"\0\x02\0\x1d", 4}));    // groups: X25519
+  add_extension(extensions, 13, as_bytes(std::string_view{"\0\x02\x04\x03", 4}));  // signatures: ECDSA
+  add_extension(extensions, 51, share);
+  add_extension(extensions, 45, as_bytes("\x01\x01"));  // with a Diffie-Hellman exchange
+  add_extension(extensions, 41, keys);
+
+  byte_buffer body;
+  add_number(body, 0x0303);
+  body.insert(body.end(), as_bytes(any).begin(), as_bytes(any).end());
+  body.push_back(std::byte{0});
+  add_block(body, as_bytes("\x13\x02"));  // TLS_AES_256_GCM_SHA384
+  add_number(body, 0x0100);               // no compression
+  add_block(body, extensions);
+  byte_buffer message;
+  add_number(message, 0x0100);  // a ClientHello; the length has three bytes
+  add_block(message, body);
+
+  byte_buffer records;
+  for (byte_view rest{message}; !rest.empty();) {
+    const byte_view part = rest.first(std::min<std::size_t>(rest.size(), 16U << 10U));
+    records.push_back(std::byte{22});
+    add_number(records, 0x0301);
+    add_block(records, part);
+    rest = rest.subspan(part.size());
+  }
+  return records;
 }
 
 // One of the two sides of a handshake whose other side is silent.
@@ -194,6 +262,15 @@ TEST_CASE("who does not speak TLS, or says too much of it") {
     const tls_end too_long = co_await accept_bytes(executor, server, long_hello);
     REQUIRE_FALSE(too_long);
     CHECK(too_long.error() == error{errc::protocol_violation, "its TLS handshake is too long"});
+  });
+}
+
+TEST_CASE("of the keys that a hello names, few are looked for") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const auto server = make_key_server(std::vector<key>(1, make_key("alice", 1)));
+    const tls_end outcome = co_await accept_bytes(executor, server, hello_with_keys(1000));
+    REQUIRE_FALSE(outcome);
+    CHECK(outcome.error() == error{errc::refused, "unknown key '0007'"});
   });
 }
 

@@ -51,3 +51,14 @@ TEST_CASE("a client's key is the only one in its file, whatever it entitles to")
   const std::string file = write_keys(dir, fresh_line("a") + fresh_line("b"));
   CHECK(read_own_key(file).error().text() == "'" + file + "' holds 2 keys; a client's key file holds its own alone");
 }
+
+TEST_CASE("a key where the name of its file belongs is not shown") {
+  const std::string line = fresh_line("a");
+  const std::string value = line.substr(2, line.find(' ') - 2);
+  for (const std::string& given : {line, line + fresh_line("b"), "a:" + value, value}) {
+    const std::string said = read_own_key(given).error().text();
+    CHECK(said.find(value.substr(0, 8)) == std::string::npos);
+    CHECK(said.find("the name of a file") != std::string::npos);
+  }
+  CHECK(read_own_key("no/such/file").error().text() == "'no/such/file' cannot be read: No such file or directory");
+}
