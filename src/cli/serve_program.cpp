@@ -20,7 +20,6 @@
 #include "cli/server_security.hpp"
 #include "cli/status_line.hpp"
 #include "cli/usage.hpp"
-#include "tcptools/base/text.hpp"
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/gate.hpp"
 #include "tcptools/net/shutdown.hpp"
@@ -50,15 +49,18 @@ access_needs needs_of(const serve_options& options, const server_security_option
   return needs;
 }
 
-// Who may deliver there could deliver keys of his own, for the next time that they are read.
-result<void> check_keys_are_elsewhere(const serve_options& options, const server_security_options& security) {
-  std::error_code ignored;
-  const std::filesystem::path inbox = std::filesystem::weakly_canonical(options.directory, ignored);
+// Whoever may deliver would decide who may.
+result<void> check_apart(const std::filesystem::path& directory, const server_security_options& security) {
+  std::error_code failure;
+  const std::filesystem::path receiving = std::filesystem::canonical(directory, failure);
+  if (failure) return {};  // it will not be opened, either
   for (const std::filesystem::path& one : security.directories()) {
-    const std::filesystem::path place = std::filesystem::weakly_canonical(one, ignored);
-    if (std::ranges::mismatch(inbox, place).in1 != inbox.end()) continue;
-    return error{errc::usage, "keys and certificates must not lie beneath the directory that is received into, " +
-                                  in_quotes(options.directory)};
+    const std::filesystem::path read = std::filesystem::canonical(one, failure);
+    const bool is_beneath = std::ranges::mismatch(receiving, read).in1 == receiving.end();
+    if (!failure && is_beneath) {
+      return error{errc::usage,
+                   "keys and certificates must not lie in --dir, where they could be replaced by what is sent"};
+    }
   }
   return {};
 }
@@ -82,9 +84,11 @@ int run_serve(const serve_options& options) {
   if (const result<void> good = choose_server_security(chosen, *bind); !good) {
     return complain_about_usage("tcpsend serve", good.error().text());
   }
+  if (const result<void> apart = check_apart(options.directory, chosen); !apart) {
+    return complain_about_usage("tcpsend serve", apart.error().text());
+  }
   const auto security = server_security::open(chosen, transfer::check_right);
   if (!security) return failed(security.error());
-  if (const result<void> apart = check_keys_are_elsewhere(options, chosen); !apart) return failed(apart.error());
   const auto store = transfer::disk_store::open(options.directory, options.store);
   if (!store) return failed(store.error());
 

@@ -295,6 +295,22 @@ class ByDefault(SecurityCase):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertOneLine(done.stderr)
 
+    def test_keys_are_not_where_they_could_be_replaced(self):
+        (self.into / "below").mkdir()
+        line = key_line("key")
+        inside, below = self.key_file("into/key", line), self.key_file("into/below/key", line)
+        outside = self.key_file("outside", line)
+        (self.into / "to-outside").symlink_to(outside)
+        (self.dir / "to-inside").symlink_to(inside)
+        for key in inside, below, self.into / "to-outside", self.dir / "to-inside":
+            with self.subTest(key=key):
+                done = self.run_tcpsend("serve", "--dir", self.into, "--port", "0", "--key", key)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertOneLine(done.stderr)
+                self.assertIn("--dir", done.stderr)
+        (self.dir / "into2").mkdir()
+        self.serve("--key", self.key_file("into2/key", line))
+
     def test_a_variable_that_is_not_set_opens_nothing(self):
         chat = ["--port", "1"]
         for program, rest in ((TCPSEND, ["serve", "--dir", self.into, "--port", "0"]), (TCPCHAT, ["serve", "--port", "0"]),

@@ -243,20 +243,6 @@ class InTheClear(Keyed):
 
 
 class Files(Keyed):
-    def test_keys_do_not_lie_where_they_could_be_delivered(self):
-        self.key("k")
-        (self.into / "sub").mkdir()
-        keys = self.dir / "keys"
-        self.key_file("into/sub/keys", *self.lines.values())
-        (self.dir / "link").symlink_to(self.into / "sub/keys")
-        (self.into / "link").symlink_to(keys)
-        for path in self.into / "sub/keys", self.dir / "link", self.into / "link":
-            with self.subTest(path=path):
-                done = self.run_tcpsend("serve", "--dir", self.into, "--port", "0", "--key", path)
-                self.assertEqual(done.returncode, 2, done.stderr)
-                self.assertOneLine(done.stderr)
-                self.assertIn("beneath the directory", done.stderr)
-
     def test_a_right_that_is_not_one_of_these_is_no_key_file(self):
         for right in "admin", "nick=a", "dir=", "dir=../x", "dir=/x", "max-bytes=lots", "no-replace=yes", "read-only":
             with self.subTest(right=right):
