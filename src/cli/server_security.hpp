@@ -41,7 +41,7 @@ struct server_security_options {
 void add_server_security_options(CLI::App& app, server_security_options& options,
                                  const std::vector<std::string>& languages);
 
-// Takes TCPTOOLS_KEY_FILE where the command line says nothing of keys, certificates or --insecure. Fails with
+// Takes TCPTOOLS_KEY_FILE where there is neither --key nor --insecure. Fails with
 // errc::usage: options that do not go together, or an address that others reach while everybody would be let in.
 [[nodiscard]] result<void> choose_server_security(server_security_options& options,
                                                   const std::vector<asio::ip::address>& bind);

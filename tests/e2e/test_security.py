@@ -295,6 +295,12 @@ class ByDefault(SecurityCase):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertOneLine(done.stderr)
 
+    def test_keys_of_the_environment_are_not_forgotten_over_a_certificate(self):
+        done = self.run_tcpsend("serve", "--dir", self.into, "--port", "0", "--tls-cert", "x", "--tls-key", "y",
+                                env={"TCPTOOLS_KEY_FILE": str(self.key_file("key"))})
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--client-ca", done.stderr)
+
     def test_keys_are_not_where_they_could_be_replaced(self):
         (self.into / "below").mkdir()
         line = key_line("key")
