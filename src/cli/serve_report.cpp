@@ -24,6 +24,7 @@ double rounded(double seconds) { return static_cast<double>(static_cast<std::int
 json fields_of(const transfer::session_info& session) {
   json fields{{"session", session.number}, {"peer", session.peer}};
   if (!session.key.empty()) fields["key"] = session.key;
+  if (!session.certificate.empty()) fields["certificate"] = session.certificate;
   return fields;
 }
 
@@ -103,7 +104,8 @@ void serve_report::deliver(const transfer::session_info& session, const transfer
                {"SIZE", std::to_string(entry.size)},
                {"DIGEST", digest},
                {"PEER", session.peer},
-               {"KEY", session.key}},
+               {"KEY", session.key},
+               {"CERTIFICATE", session.certificate}},
               std::nullopt});
 }
 

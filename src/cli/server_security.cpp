@@ -59,7 +59,9 @@ result<void> check_certificates(const server_security_options& options) {
     return wrong("--client-ca needs --tls-cert and --tls-key");
   if (certificate.chain.empty() && options.tls12) return wrong("--tls-1.2 is for certificates: it needs --tls-cert");
   if (!options.key_file.empty() && !certificate.chain.empty() && options.client_ca.empty()) {
-    return wrong("--key and --tls-cert need --client-ca: otherwise whoever has no key is let in by the certificate");
+    return wrong(
+        "--key (or TCPTOOLS_KEY_FILE) and --tls-cert need --client-ca: otherwise whoever has no key is let in by the "
+        "certificate");
   }
   return {};
 }
@@ -79,7 +81,7 @@ result<void> choose(server_security_options& options, const std::vector<asio::ip
   if (options.insecure && says_something) {
     return wrong("--insecure and a key or certificate exclude each other; --allow-plain lets some in unencrypted");
   }
-  if (!options.insecure && !says_something) options.key_file = environment("TCPTOOLS_KEY_FILE");
+  if (!options.insecure && options.key_file.empty()) options.key_file = environment("TCPTOOLS_KEY_FILE");
   if (const result<void> good = check_certificates(options); !good) return good;
   if (!options.is_demanding() && !options.allow_plain.empty()) {
     return wrong("--allow-plain is for servers with --key or --tls-cert: others take everything unencrypted");

@@ -50,7 +50,7 @@ struct security_files {
 // What a server goes by.
 class server_security {
  public:
-  // Takes the key file that TCPTOOLS_KEY_FILE names where `options` say nothing of keys, certificates or --insecure.
+  // Takes the key file that TCPTOOLS_KEY_FILE names where there is neither --key nor --insecure.
   // `bind` is where the server will listen, `check` is for the rights of keys. Blocks. Fails with errc::usage: options
   // that do not go together, an address that others reach while everybody would be let in, files that are no good.
   [[nodiscard]] static result<std::unique_ptr<server_security>> open(server_security_options options,

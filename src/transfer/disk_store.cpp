@@ -218,6 +218,8 @@ result<std::optional<placed>> disk_store::find(const entry& item, const digest& 
 }
 
 result<placed> disk_store::make_directory(const entry& item) {
+  const auto is_there = [&] { return bool{place_.root.open_file(item.path, O_PATH | O_DIRECTORY | O_CLOEXEC)}; };
+  if (const result<void> room = check_room(place_, 0); !room && !is_there()) return room.error();
   parents directories{place_};
   const result<int> parent = directories.open(item.path);
   if (!parent) return parent.error();
@@ -243,6 +245,8 @@ result<placed> disk_store::make_directory(const entry& item) {
 }
 
 result<placed> disk_store::make_symlink(const entry& item) {
+  const auto is_there = [&] { return bool{place_.root.open_file(item.path, O_PATH | O_NOFOLLOW | O_CLOEXEC)}; };
+  if (const result<void> room = check_room(place_, 0); !room && !is_there()) return room.error();
   parents directories{place_};
   const result<int> parent = directories.open(item.path);
   if (!parent) return parent.error();

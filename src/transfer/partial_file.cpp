@@ -117,10 +117,13 @@ void partial_file::take(const journal_entry& one) {
   }
 }
 
+// A digest of a few bytes gives them away, and an offer may be of any size: only whole blocks are claimed, and the end
+// of a file that is large and of just this size.
 std::uint64_t partial_file::older_blocks() const noexcept {
   if (!older_) return 0;
   const auto size = static_cast<std::uint64_t>(older_->status.st_size);
-  return size >= item_.size ? layout_.count() : size >> layout_.block_log2();
+  if (size == item_.size && size > limits::inline_content) return layout_.count();
+  return std::min(size, item_.size) >> layout_.block_log2();
 }
 
 bool partial_file::adoptable() const {

@@ -74,7 +74,8 @@ result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<cons
     return {};
   }
   // Whatever of it is there already: what a session may do must not depend on what others did.
-  if (item.kind == entry_kind::file && !allowance_.take(item.size)) {
+  const std::uint64_t content = item.kind == entry_kind::file ? item.size : item.target.size();
+  if (!allowance_.take(content)) {
     refuse(offer.id, item, over_allowance());
     return {};
   }

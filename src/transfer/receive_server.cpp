@@ -103,7 +103,7 @@ net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) 
   one.info.number = ++last_number_;
   one.info.peer = stream->peer().text;
   one.info.started = clock::now();
-  if (one.owner) one.info.key = one.owner->name;
+  if (one.owner) (one.owner->by_key ? one.info.key : one.info.certificate) = one.owner->name;
   // As many again may be here to say who they are: one of them may be a sender that comes back.
   if (is_crowded(one, false)) {
     const error why = too_many_sessions();

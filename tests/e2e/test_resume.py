@@ -403,10 +403,12 @@ class WithAnother(Interruptions):
 
     def test_keeping_both_is_resumed_and_leaves_the_older_alone(self):
         both = ["--on-conflict", "keep-both"]
+        # Of the size of the older one, so that all of it is compared, and sent from its beginning.
+        newer = self.write("c/file", noise(SIZE, seed=2))
         self.resume(self.a)
-        kept = self.interrupt(self.b, serve=both)
-        self.assertLess(self.resume(self.b, serve=both)["bytes_sent"], SIZE - kept + BLOCK + OVERHEAD)
-        self.assertEqual(self.delivered(), {"file": self.a.read_bytes(), "file.1": self.b.read_bytes()})
+        kept = self.interrupt(newer, serve=both)
+        self.assertLess(self.resume(newer, serve=both)["bytes_sent"], SIZE - kept + BLOCK + OVERHEAD)
+        self.assertEqual(self.delivered(), {"file": self.a.read_bytes(), "file.1": newer.read_bytes()})
         self.assertEqual(self.leftovers(), [])
 
     def test_two_senders_of_one_name_at_once_deliver_one_after_the_other(self):

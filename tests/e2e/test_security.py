@@ -228,11 +228,15 @@ class CertificateTests(SecurityCase):
 
     def test_a_key_or_a_certificate(self):
         key = self.key_file("key")
-        server = self.serve(*self.shows, "--client-ca", self.ca, "--key", key)
+        server = self.serve(*self.shows, "--client-ca", self.ca, "--key", key, "--json")
         shown = ["--tls", "--ca", self.ca, "--tls-cert", self.client[0], "--tls-key", self.client[1]]
         for proof in ["--key", key], shown:
             done = self.send(server, *proof, self.file)
             self.assertEqual(done.returncode, 0, done.stderr)
+        # A certificate's name is not taken for a key's.
+        files = until(lambda: len(found := [one for one in server.events() if one["type"] == "file"]) == 2 and found)
+        self.assertEqual([(one.get("key"), one.get("certificate")) for one in files],
+                         [("key", None), (None, "a client")])  # fmt: skip
         self.assertEqual(self.send(server, "--tls", "--ca", self.ca, self.file).returncode, 4)
 
     def test_a_private_key_that_others_can_read_is_refused(self):
@@ -290,6 +294,12 @@ class ByDefault(SecurityCase):
                 done = self.run_tcpsend(*wrong)
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertOneLine(done.stderr)
+
+    def test_keys_of_the_environment_are_not_forgotten_over_a_certificate(self):
+        done = self.run_tcpsend("serve", "--dir", self.into, "--port", "0", "--tls-cert", "x", "--tls-key", "y",
+                                env={"TCPTOOLS_KEY_FILE": str(self.key_file("key"))})
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--client-ca", done.stderr)
 
     def test_keys_are_not_where_they_could_be_replaced(self):
         (self.into / "below").mkdir()

@@ -39,7 +39,7 @@ class partial_file final : public incoming {
   // Takes up what an interrupted transfer left, or starts afresh.
   [[nodiscard]] result<void> read_journal();
   void take(const journal_entry& one);
-  // How many whole blocks, from the first, the older version covers.
+  // How many blocks, from the first, may be claimed of the older version.
   [[nodiscard]] std::uint64_t older_blocks() const noexcept;
   [[nodiscard]] result<void> open_part();
   [[nodiscard]] bool reads_as(int fd, std::uint64_t index, const digest& claimed);

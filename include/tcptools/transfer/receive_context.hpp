@@ -20,8 +20,9 @@ struct session_info {
   std::uint64_t number = 0;  // 1, 2, 3, ... per server
   std::string peer;          // "127.0.0.1:4711"
   language speaks = language::native;
-  std::string key;        // the name of the key it came with, or its certificate's subject; empty: neither
-  std::string directory;  // what its paths are relative to, below the receiver's directory; empty: that itself
+  std::string key;          // the name of the key it came with; empty: none
+  std::string certificate;  // whose it came with; empty: none
+  std::string directory;    // what its paths are relative to, below the receiver's directory; empty: that itself
   std::chrono::steady_clock::time_point started;
   std::uint64_t delivered = 0;       // entries, unchanged ones included
   std::uint64_t failed = 0;          // entries

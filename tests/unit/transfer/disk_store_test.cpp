@@ -317,8 +317,15 @@ TEST_CASE("the space that is to be kept free is kept free") {
   CHECK(failed_with(rig.store->open(file_entry("f", 100'000)), errc::storage_full));
   CHECK(failed_with(rig.store->open(stream_entry("s")), errc::storage_full));
   CHECK(failed_with(rig.put("f", "content"), errc::storage_full));
+  CHECK(failed_with(rig.store->make_directory(directory_entry("d/sub")), errc::storage_full));
+  CHECK(failed_with(rig.store->make_symlink(link_entry("d/link", "target")), errc::storage_full));
   CHECK(rig.unfinished() == 0);
-  CHECK_FALSE(rig.exists("f"));
+  for (const char* const path : {"f", "d"}) CHECK_FALSE(rig.exists(path));
+  // What is there already takes none.
+  fs::create_directory(rig / "d");
+  fs::create_symlink("target", rig / "d/link");
+  CHECK(is_unchanged(rig.store->make_directory(directory_entry("d")), "d"));
+  CHECK(is_unchanged(rig.store->make_symlink(link_entry("d/link", "target")), "d/link"));
 }
 
 TEST_CASE("a file that cannot fit is refused at once, unless most of it is holes") {

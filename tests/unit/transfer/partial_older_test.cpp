@@ -93,8 +93,8 @@ TEST_CASE("an older version of another size is claimed as far as whole blocks go
     std::uint64_t kept;
   };
   for (const sizes& one : {sizes{some_size, 6 * smallest_block, 4, 4}, sizes{some_size, some_size + 1, 4, 4},
-                           sizes{some_size, some_size - 1, 5, 5}, sizes{some_size, 4 * smallest_block, 4, 4},
-                           sizes{some_size, smallest_block + 1, 2, 2}, sizes{10, some_size, 0, 0},
+                           sizes{some_size, some_size - 1, 4, 4}, sizes{some_size, 4 * smallest_block, 4, 4},
+                           sizes{some_size, smallest_block + 1, 1, 1}, sizes{10, some_size, 0, 0},
                            sizes{smallest_block, some_size, 1, 1}, sizes{0, some_size, 0, 0}}) {
     CAPTURE(one.old_size, one.new_size);
     const byte_buffer old{longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(one.old_size)};
@@ -110,6 +110,20 @@ TEST_CASE("an older version of another size is claimed as far as whole blocks go
     CHECK(is_new(rest.outcome, "f"));
     CHECK(rig.holds("f", content));
   }
+}
+
+TEST_CASE("what is there cannot be read by offers of more and more of it") {
+  const store_rig rig;
+  const byte_buffer old = noise(smallest_block - 1, 1);
+  have(rig, old);
+  for (const std::size_t size : {std::size_t{1}, std::size_t{2}, std::size_t{17}, old.size() - 1, old.size()}) {
+    CAPTURE(size);
+    CHECK(rig.open(file_entry("f", size))->checked() == 0);
+  }
+  // Who has it all is still told that it is there.
+  const completed all = rig.send(file_entry("f", old.size()), old);
+  CHECK(all.outcome);
+  CHECK(rig.holds("f", old));
 }
 
 TEST_CASE("what was copied from an older version survives an interruption") {

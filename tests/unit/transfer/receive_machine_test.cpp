@@ -708,6 +708,17 @@ TEST_CASE("the sum of what is offered may reach the allowance, and not pass it")
   CHECK(talk.jobs() == "put 1, find 2, put 4, put 6");
 }
 
+TEST_CASE("the targets of links are content, too") {
+  receive_machine::settings chosen = usual;
+  chosen.max_bytes = 20;
+  auto talk = receiver_script::begun(chosen);
+  talk.hear(frames::offer{1, link_entry("a", std::string(11, 'x')), {}});
+  talk.hear(frames::offer{2, link_entry("b", std::string(10, 'x')), {}});
+  talk.hear(frames::offer{3, link_entry("c", std::string(9, 'x')), {}});
+  CHECK(talk.outcomes() == "b: 7");
+  CHECK(talk.jobs() == "make 1, make 3");
+}
+
 TEST_CASE("an allowance bounds what WELCOME announces, and one file") {
   receive_machine::settings chosen = usual;
   chosen.max_bytes = 1000;
