@@ -11,7 +11,7 @@ asio::ip::address unmapped(const asio::ip::address& address) {
 }
 
 asio::ip::address origin_of(const asio::ip::address& address) {
-  const asio::ip::address meant = unmapped(address);
+  asio::ip::address meant = unmapped(address);
   if (meant.is_v4()) return meant;
   asio::ip::address_v6::bytes_type bytes = meant.to_v6().to_bytes();
   std::fill(bytes.begin() + bytes.size() / 2, bytes.end(), std::uint8_t{0});

@@ -161,7 +161,7 @@ awaitable<result<void>> gate::hear_proxy(arrival& one) {
   co_return nothing_to_say();
 }
 
-awaitable<result<std::shared_ptr<stream>>> gate::shake_hands(arrival& one) {
+awaitable<result<std::shared_ptr<stream>>> gate::shake_hands(arrival& one) const {
   if (settings_.allow_plain) one.stream->set_deadline(std::min(one.until, clock::now() + settings_.plain_wait));
   const result<std::byte> first = co_await first_byte(*one.stream);
   const bool has_finished = !first && first.error().code() == errc::end_of_stream;

@@ -97,7 +97,7 @@ class gate {
   // errc::cancelled: nothing is to be said of it any more.
   [[nodiscard]] awaitable<result<std::shared_ptr<stream>>> prove(arrival& one);
   [[nodiscard]] awaitable<result<void>> hear_proxy(arrival& one);
-  [[nodiscard]] awaitable<result<std::shared_ptr<stream>>> shake_hands(arrival& one);
+  [[nodiscard]] awaitable<result<std::shared_ptr<stream>>> shake_hands(arrival& one) const;
 
   void explain(const arrival& one, const error& why);
   // Who it is was in question.
