@@ -30,7 +30,7 @@ bool is_same_owner(const net::peer_identity* one, const net::peer_identity* othe
 receive_server::receive_server(net::gate& door, receive_context& context, settings chosen)
     : gate_{door},
       context_{context},
-      settings_{std::move(chosen)},
+      settings_{chosen},
       sessions_group_{door.get_executor(), exception_handler()},
       helpers_{door.get_executor(), exception_handler()},
       session_ended_{door.get_executor()},
