@@ -37,6 +37,7 @@ class Case:
     goals: tuple[Goal, ...] = ()
     limits: tuple[str, ...] = ()  # systems that show what is possible, and are nobody's peers
     notes = ""  # what a reader of the results should know
+    plotted = True
 
     def systems(self):
         """Names, ours first."""
@@ -62,6 +63,11 @@ class Case:
     def measure(self, system, options, shared):
         """One run of one system: a report. RuntimeError: it failed."""
         raise NotImplementedError
+
+
+    def is_comparison(self, systems):
+        """Whether others are among them that ours can be compared with."""
+        return any(not is_ours(name) and name not in self.limits for name in systems)
 
 
 @contextlib.contextmanager

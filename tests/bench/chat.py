@@ -76,9 +76,9 @@ MANY = (*VERY_MANY, "ncat")
 
 
 class ChatCase(case.Case):
-    def __init__(self, name, about, systems, load, figures, goals, notes=""):
+    def __init__(self, name, about, systems, load, figures, goals):
         self.name, self.about, self.names, self.load = name, about, systems, load
-        self.figures, self.goals, self.notes = figures, goals, notes
+        self.figures, self.goals = figures, goals
 
     def systems(self):
         return list(self.names)
@@ -130,7 +130,7 @@ def latency(which):
 
 
 RATE = Figure("deliveries", "/s", True, lambda r: r["deliveries_per_second"])
-EFFICIENCY = Figure("deliveries for a second of the server's CPU time", "", True,
+EFFICIENCY = Figure("deliveries by CPU second of the server", "", True,
                     lambda r: r["deliveries"] / max(r["server"]["cpu_seconds"], 0.01))  # fmt: skip
 PEAK = Figure("peak memory of the server", "MiB", False, lambda r: r["server"]["most_resident"] / 2**20)
 CPU = Figure("CPU time of the server", "s", False, lambda r: r["server"]["cpu_seconds"])
@@ -139,29 +139,27 @@ CONNECTIONS = Figure("connections", "/s", True, lambda r: r["connections_per_sec
 IDLE = Figure("CPU while nothing happens", "%", False, lambda r: 100 * r["server"]["held_cpu_seconds"] / r["held_seconds"])
 SATURATED = (RATE, EFFICIENCY, PEAK)
 LATE = (latency("p50"), latency("p99"), latency("p99.9"), CPU)
-NOTES = f"tcpchat runs with --flood off and --max-backlog {BACKLOG}, nats-server and redis with bounds as wide."
 # For each stalled receiver more than the system's buffers and tcpchat's bound for a backlog hold, and no line over the 1,024
 # bytes that Asio's example takes.
 STALLED = {"messages": 25_000, "size": 1000, "stalled": True}
 
 CASES = (
     ChatCase("chat-fanout", "one sender, many receivers, as fast as it goes", MANY, fanout(100, 40_000, 64), SATURATED,
-             (Goal(RATE.name, "tcpchat", 1.5, "nats"),), NOTES),
+             (Goal(RATE.name, "tcpchat", 1.5, "nats"),)),
     ChatCase("chat-fanout-5000", "the same with very many receivers", VERY_MANY, fanout(5000, 1000, 64), SATURATED,
-             (Goal(RATE.name, "tcpchat", 1.5, "nats"),), NOTES),
+             (Goal(RATE.name, "tcpchat", 1.5, "nats"),)),
     ChatCase("chat-fanout-tls", "the same over TLS with a key, beside the same in the clear", ("tcpchat", "tcpchat-tls"),
              fanout(100, 40_000, 64), SATURATED, ()),
     ChatCase("chat-latency", "the same at a fixed rate: how late messages are, counted from when they were due", MANY,
              fanout(100, 3000, 128, rate=1000), LATE,
-             (Goal("latency p99", "tcpchat", 1.0, "nats"), Goal("latency p99", "tcpchat", 1000)), NOTES),
+             (Goal("latency p99", "tcpchat", 1.0, "nats"), Goal("latency p99", "tcpchat", 1000))),
     ChatCase("chat-stalled", "as fast as it goes while some receivers never read",
              ("tcpchat", "tcpchat-none-stalled", "tcpchat-plain", "nats", "redis", "asio"), fanout(100, **STALLED), SATURATED,
-             (Goal(RATE.name, "tcpchat", 0.97, "tcpchat-none-stalled"),), NOTES),
+             (Goal(RATE.name, "tcpchat", 0.97, "tcpchat-none-stalled"),)),
     ChatCase("chat-stalled-latency", "at a fixed rate while some receivers never read", ("tcpchat", "tcpchat-none-stalled"),
              fanout(100, 5000, 1000, rate=1000, stalled=True), LATE,
-             (Goal("latency p99", "tcpchat", 1.1, "tcpchat-none-stalled"),), NOTES),
+             (Goal("latency p99", "tcpchat", 1.1, "tcpchat-none-stalled"),)),
     ChatCase("chat-idle", "many sessions that say nothing: memory for each, connections a second",
              ("tcpchat", "tcpchat-plain", "tcpchat-tls", "nats", "redis", "asio"), idle, (MEMORY, IDLE, CONNECTIONS),
-             (Goal(MEMORY.name, "tcpchat", 4096), Goal(IDLE.name, "tcpchat", 1), Goal(CONNECTIONS.name, "tcpchat", 10_000)),
-             NOTES),
+             (Goal(MEMORY.name, "tcpchat", 4096), Goal(IDLE.name, "tcpchat", 1), Goal(CONNECTIONS.name, "tcpchat", 10_000))),
 )  # fmt: skip

@@ -53,9 +53,9 @@ class Copier:
         started = time.monotonic()
         servers = [self.server] if self.server else []
         with Process([*self.place.near, *self.command(source)], self.folder) as client:
-            ended = wait_for_all([client], servers)[0]
+            ended = wait_for_all([client], [client, *servers])[0]
             if self.ends_by_itself:
-                ended = wait_for_all(servers)[0]
+                ended = wait_for_all(servers, servers)[0]
             for server in servers:
                 server.look()
             return {"seconds": self.own_seconds(client) or ended - started,
@@ -81,14 +81,14 @@ class Tcpsend(Copier):
 
     targets = ("tcpsend",)
     durability = ("--no-fsync",)
-    security = ()
+    key = ()
 
     def serve(self):
         return [case.BUILD / "tcpsend", "serve", "--dir", self.into, "--port", self.port, "--bind", self.place.host,
-                "--max-per-address", 256, "--insecure", *self.durability, *self.security]  # fmt: skip
+                "--max-per-address", 256, *self.durability, *(self.key or ["--insecure"])]  # fmt: skip
 
     def command(self, source):
-        return [case.BUILD / "tcpsend", "--host", self.place.host, "--port", self.port, "--quiet", *self.security, source]
+        return [case.BUILD / "tcpsend", "--host", self.place.host, "--port", self.port, "--quiet", *self.key, source]
 
 
 class TcpsendDurable(Tcpsend):
@@ -102,7 +102,7 @@ class TcpsendKey(Tcpsend):
         key.touch(mode=0o600)
         line = subprocess.run([case.BUILD / "tcpsend", "keygen", "--name", "bench"], check=True, capture_output=True).stdout
         key.write_bytes(line)
-        self.security = ("--key", key)
+        self.key = ("--key", key)
 
 
 class Socat(Copier):

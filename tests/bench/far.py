@@ -37,13 +37,13 @@ class SendFar(copiers.CopyingCase):
     goals = (Goal("throughput", "tcpsend", 0.9, "iperf3-8"), Goal("throughput", "tcpsend", 4.0, "rsync"))
     notes = (
         "iperf3-8 are eight streams from memory to memory, each copy has a link of its own, and each packet is lost with "
-        "the same probability. " + send_file.NOTES
+        "the same probability."
     )
 
     def __init__(self, loss):
         self.loss = loss
         self.name = f"send-far-{loss:g}" if loss else "send-far"
-        self.about = f"a file over an emulated link far away that loses {loss:g} % (root)"
+        self.about = "a file over an emulated link to far away" + (f" that loses {loss:g} %" if loss else "") + "; needs root"
 
     def packages(self, system):
         return [*super().packages(system), ("iproute2", "ip")]

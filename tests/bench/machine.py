@@ -31,7 +31,7 @@ def install(packages):
 
 
 def build(targets):
-    subprocess.run(["cmake", "--preset", "release", "-DTCPTOOLS_BENCH=ON"], cwd=case.ROOT, check=True, stdout=sys.stderr)
+    subprocess.run(["cmake", "--preset", "release", "-DTCPTOOLS_BENCH=ON"], cwd=case.ROOT, check=True, stdout=subprocess.DEVNULL)
     subprocess.run(
         ["cmake", "--build", "--preset", "release", "--target", *targets], cwd=case.ROOT, check=True, stdout=sys.stderr
     )

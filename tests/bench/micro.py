@@ -17,6 +17,7 @@ class Micro(case.Case):
     name = "micro"
     about = "single functions, by Google Benchmark: frames, digests, lines, the log of a room"
     figures = (Figure("CPU time", "ns", False, lambda r: r["cpu_time"]),)
+    plotted = False
     notes = "append_and_read is for 64 messages."
 
     def systems(self):

@@ -103,21 +103,21 @@ class Server(Process):
 
 
 def wait_for_all(processes, watched=(), patience=PATIENCE):
-    """When each has ended, by the monotonic clock. All must end well; these and `watched` are looked at meanwhile."""
+    """When each has ended, by the monotonic clock. All must end well; `watched` are looked at meanwhile."""
     started = time.monotonic()
     waiting = {os.pidfd_open(process.pid): process for process in processes}
     ends = {}
     try:
         while waiting:
+            for process in watched:
+                process.look()
             for fd in select.select(list(waiting), [], [], 0.02)[0]:
                 process = waiting.pop(fd)
                 ends[process] = time.monotonic()
                 os.close(fd)
                 if process.process.wait() != 0:
                     raise RuntimeError(f"{process.command[0]} failed: {process.said()[-2000:].strip()}")
-            for process in [*waiting.values(), *watched]:
-                process.look()
-            if time.monotonic() > started + patience:
+            if waiting and time.monotonic() > started + patience:
                 raise RuntimeError(f"{next(iter(waiting.values())).command[0]} takes more than {patience} s")
     finally:
         for fd in waiting:

@@ -65,7 +65,7 @@ def judge(case, goal, values):
     """A goal, what became of it, and whether it was met; None: it was not measured."""
     figure = next(figure for figure in case.figures if figure.name == goal.figure)
     side = "at least" if figure.more_is_better else "at most"
-    aim = f"{goal.bound:.3g} x {goal.peer}" if goal.peer else with_unit(f"{goal.bound:,.4g}", figure.unit)
+    aim = f"{goal.bound:.3g} x {goal.peer}" if goal.peer else with_unit(number(goal.bound), figure.unit)
     text = f"{goal.ours}: {goal.figure} {side} {aim}"
     measured = values[goal.figure]
     ours = measured.get(goal.ours)
@@ -78,15 +78,14 @@ def judge(case, goal, values):
 
 def show(case, what, rounds, values, faults):
     print(f"\n{case.name}: {what}; medians of {rounds}, the least and the most")
+    first = next(iter(values[case.figures[0].name]))
     for figure in case.figures:
         print(f"  {figure.name} ({'more' if figure.more_is_better else 'less'} is better)")
         measured = values[figure.name]
         for name, theirs in measured.items():
             line = f"    {name:<22} {with_unit(str(spread(theirs)), figure.unit):>34}"
-            for ours in (name for name in measured if is_ours(name)):
-                compared = None if is_ours(name) else ratio(measured[ours], theirs)
-                line += f"   {ours} has {compared} of it" if compared else ""
-            print(line)
+            compared = ratio(measured[first], theirs) if is_ours(first) and name != first else None
+            print(line + f"   {first} has {compared} of it" * bool(compared))
     for name, text in faults.items():
         print(f"  {name}: {text} in all")
     for goal in case.goals:

@@ -9,10 +9,6 @@ import copiers
 from case import Goal
 
 PIECE = 1 << 20
-NOTES = (
-    "tcpsend and tcpsend-key run with --no-fsync, since the others leave it to the system when what they wrote becomes "
-    "durable, too; tcpsend-durable is tcpsend as it is without options."
-)
 
 
 def fill(path, size):
@@ -35,7 +31,6 @@ def change(path, share):
 class SendFile(copiers.CopyingCase):
     name = "send-file"
     about = "one big file to this machine itself"
-    notes = NOTES
     ways = {"tcpsend": copiers.Tcpsend, "tcpsend-key": copiers.TcpsendKey, "tcpsend-durable": copiers.TcpsendDurable,
                "socat": copiers.Socat, "rsync": copiers.Rsync, "nc": copiers.Nc, "cp": copiers.Cp, "scp": copiers.Scp,
                "iperf3": copiers.Iperf3}  # fmt: skip
@@ -69,7 +64,7 @@ class SendFile(copiers.CopyingCase):
 class SendChanged(copiers.CopyingCase):
     name = "send-changed"
     about = "a big file again, after 1 % of it has changed in place"
-    notes = "What changed are whole MiB, spread evenly. " + NOTES
+    notes = "What changed are whole MiB, spread evenly."
     ways = {"tcpsend": copiers.Tcpsend, "tcpsend-durable": copiers.TcpsendDurable, "rsync-whole": copiers.Rsync,
                "rsync-delta": copiers.RsyncDelta}  # fmt: skip
     figures = (copiers.SECONDS, copiers.CPU_SECONDS, copiers.PEAK)

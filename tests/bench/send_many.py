@@ -24,7 +24,7 @@ class SendMany(copiers.CopyingCase):
     name = "send-many"
     about = "many senders at once, beside one with as much to send"
     ways = WAYS
-    notes = "Times begin when all senders may start, so what it takes to start a program is part of them. " + send_file.NOTES
+    notes = "Times begin when all senders may start, so what it takes to start a program is part of them."
     figures = (
         copiers.THROUGHPUT,
         Figure("slowest sender by the fastest", "", False, lambda r: r["slowest"] / r["fastest"]),
@@ -80,7 +80,6 @@ class SendMany(copiers.CopyingCase):
             if not all(copiers.is_same(file, into / file.name) for file in tree.iterdir()):
                 raise RuntimeError("what arrived is not what was sent")
             return {"seconds": max(times), "slowest": max(times), "fastest": min(times), "server_peak": peak,
-                    "client_peak": max(sender.peak for sender in senders),
                     "cpu_seconds": cpu_of_children() - before}  # fmt: skip
 
 

@@ -5,7 +5,6 @@ import os
 
 import case
 import copiers
-import send_file
 from case import Figure, Goal
 
 SIZE = 4096
@@ -16,7 +15,6 @@ FILES = Figure("files", "/s", True, lambda r: r["files"] / r["seconds"])
 class SendTree(copiers.CopyingCase):
     name = "send-tree"
     about = "many small files in many folders"
-    notes = send_file.NOTES
     ways = {"tcpsend": copiers.Tcpsend, "tcpsend-key": copiers.TcpsendKey, "tcpsend-durable": copiers.TcpsendDurable,
                "rsync": copiers.RsyncTree, "tar-nc": copiers.TarNc, "cp": copiers.CpTree, "scp": copiers.ScpTree}  # fmt: skip
     figures = (FILES, copiers.CPU_SECONDS, copiers.PEAK)
