@@ -31,12 +31,17 @@ def load():
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
+def is_of(case, entry):
+    """Whether it has what the case shows now: what an older version recorded may not."""
+    return all(figure.name in entry["values"] for figure in case.figures)
+
+
 def record(case, entry, cases):
     """Keeps what was measured of one case; the document is about all of `cases` that are kept."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     kept = {**load(), case.name: entry}
-    # Of one order, so that what is recorded again differs only where it does.
-    kept = {known.name: kept[known.name] for known in cases if known.name in kept}
+    # In the order of the cases, so that a record made again differs only where something was measured again.
+    kept = {known.name: kept[known.name] for known in cases if known.name in kept and is_of(known, kept[known.name])}
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     if case.plotted:
         plot(case, entry["values"])
