@@ -10,7 +10,44 @@ import copiers
 import send_file
 from case import Goal
 
-NEAR_ADDRESS, FAR_ADDRESS = "10.99.0.1", "10.99.0.2"  # as far_link gives them
+NEAR_ADDRESS, FAR_ADDRESS = "10.99.0.1", "10.99.0.2"
+MTU = 1500
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *map(str, arguments)], check=True)
+
+
+def within(namespace):
+    """What a command begins with to run there."""
+    return ("ip", "netns", "exec", namespace)
+
+
+@contextlib.contextmanager
+def emulator(near, far, options, loss):
+    """Of the link between these two devices."""
+    command = [case.TOOLS / "far_link", "--rtt", options.rtt, "--rate", options.rate_mbit, "--loss", loss, near, far]
+    process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        if not process.stdout.readline():
+            raise RuntimeError("there is no emulated link")
+        yield
+    finally:
+        process.communicate()
+
+
+@contextlib.contextmanager
+def end_of_link(name, own, other):
+    """A network namespace of the device's name, with the device in it."""
+    ip("netns", "add", name)
+    try:
+        ip("link", "set", name, "netns", name)
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", name, "address", "add", own, "peer", other, "dev", name)
+        ip("-n", name, "link", "set", name, "mtu", MTU, "txqueuelen", 10_000, "up")
+        yield
+    finally:
+        ip("netns", "delete", name)
 
 
 @contextlib.contextmanager
@@ -19,14 +56,9 @@ def link(options, loss):
     if os.geteuid() != 0 or not pathlib.Path("/dev/net/tun").exists():
         raise RuntimeError("an emulated link needs root and /dev/net/tun")
     near, far = f"near-{os.getpid()}", f"far-{os.getpid()}"
-    command = [case.TOOLS / "far_link", "--rtt", options.rtt, "--rate", options.rate_mbit, "--loss", loss, near, far]
-    emulator = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        if not emulator.stdout.readline():
-            raise RuntimeError("there is no emulated link")
-        yield copiers.Place(FAR_ADDRESS, ("ip", "netns", "exec", near), ("ip", "netns", "exec", far))
-    finally:
-        emulator.communicate()
+    with emulator(near, far, options, loss), end_of_link(near, NEAR_ADDRESS, FAR_ADDRESS), \
+            end_of_link(far, FAR_ADDRESS, NEAR_ADDRESS):  # fmt: skip
+        yield copiers.Place(FAR_ADDRESS, within(near), within(far))
 
 
 class SendFar(copiers.CopyingCase):

@@ -1,11 +1,11 @@
-// far_link: an emulated link to far away, between two network namespaces, for kernels without the netem queue as well.
+// far_link: an emulated link to far away, for kernels without the netem queue as well.
 //
 //   far_link [--rtt MS] [--rate MBIT] [--loss PERCENT] [--queue MS] [--seed N] NEAR FAR
 //
-// Makes the namespaces NEAR (10.99.0.1) and FAR (10.99.0.2), joins them through two TUN devices, and carries every
-// packet with half of the round trip's delay, at a bounded rate, with a bounded queue that drops what is too much, and
-// with random losses, in each direction by itself. TCP on both sides is the kernel's, as on a real link. Says "ready"
-// on standard output; once standard input ends, the namespaces are removed. Needs root and iproute2.
+// Makes the TUN devices NEAR and FAR and carries every packet from one to the other: with half of the round trip's
+// delay, at a bounded rate, with a bounded queue that drops what is too much, and with random losses, in each direction
+// by itself. Says "ready" on standard output; then each device can be moved to a network namespace of its own, so that
+// TCP on both sides is the kernel's, as on a real link. Once standard input ends, the devices are gone. Needs root.
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -20,7 +20,6 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
 #include <deque>
 #include <iostream>
 #include <random>
@@ -39,7 +38,6 @@ namespace {
 using wire_clock = std::chrono::steady_clock;
 using milliseconds = std::chrono::duration<double, std::milli>;
 
-constexpr int largest_packet = 1500;
 constexpr int packets_at_once = 64;
 constexpr std::chrono::nanoseconds longest_wait = std::chrono::milliseconds{50};
 
@@ -53,51 +51,16 @@ struct link_options {
   std::string far;
 };
 
-void run_command(const std::string& command) {
-  if (std::system(command.c_str()) != 0) throw std::runtime_error{"failed: " + command};
+unique_fd make_device(const std::string& name) {
+  unique_fd device{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+  if (!device) throw std::runtime_error{"cannot open /dev/net/tun: needs root"};
+  ifreq request{};
+  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  if (name.size() >= std::size(request.ifr_name)) throw std::runtime_error{"too long for a device: " + name};
+  std::ranges::copy(name, request.ifr_name);
+  if (::ioctl(device.get(), TUNSETIFF, &request) != 0) throw std::runtime_error{"cannot make the device " + name};
+  return device;
 }
-
-// A namespace and, for as long as this lives, the device by which packets leave and enter it.
-class link_end {
- public:
-  link_end(const std::string& name, const std::string& own, const std::string& other) : name_{name} {
-    run_command("ip netns add " + name);
-    try {
-      open_device();
-      const std::string within = "ip netns exec " + name + " ";
-      run_command("ip link set " + name + " netns " + name);
-      run_command(within + "ip link set lo up");
-      run_command(within + "ip addr add " + own + " peer " + other + " dev " + name);
-      run_command(within + "ip link set " + name + " mtu " + std::to_string(largest_packet) + " txqueuelen 10000 up");
-    } catch (...) {
-      remove();
-      throw;
-    }
-  }
-  link_end(const link_end&) = delete;
-  link_end& operator=(const link_end&) = delete;
-  ~link_end() { remove(); }
-
-  [[nodiscard]] int device() const noexcept { return device_.get(); }
-
- private:
-  void open_device() {
-    device_ = unique_fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
-    if (!device_) throw std::runtime_error{"cannot open /dev/net/tun: needs root"};
-    ifreq request{};
-    request.ifr_flags = IFF_TUN | IFF_NO_PI;
-    if (name_.size() >= std::size(request.ifr_name)) throw std::runtime_error{"too long for a device: " + name_};
-    std::ranges::copy(name_, request.ifr_name);
-    if (::ioctl(device_.get(), TUNSETIFF, &request) != 0) throw std::runtime_error{"cannot make the device " + name_};
-  }
-
-  void remove() const noexcept {
-    if (std::system(("ip netns del " + name_).c_str()) != 0) std::cerr << "far_link: cannot remove " << name_ << '\n';
-  }
-
-  std::string name_;
-  unique_fd device_;
-};
 
 // One direction.
 class direction {
@@ -171,10 +134,10 @@ class direction {
 };
 
 void run_link(const link_options& options) {
-  const link_end near{options.near, "10.99.0.1", "10.99.0.2"};
-  const link_end far{options.far, "10.99.0.2", "10.99.0.1"};
-  direction there{near.device(), far.device(), options, options.seed};
-  direction back{far.device(), near.device(), options, options.seed + 1};
+  const unique_fd near = make_device(options.near);
+  const unique_fd far = make_device(options.far);
+  direction there{near.get(), far.get(), options, options.seed};
+  direction back{far.get(), near.get(), options, options.seed + 1};
   const std::jthread carries_there{[&](const std::stop_token& stop) { there.run(stop); }};
   const std::jthread carries_back{[&](const std::stop_token& stop) { back.run(stop); }};
 
@@ -185,7 +148,7 @@ void run_link(const link_options& options) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"An emulated link between two network namespaces.", "far_link"};
+  CLI::App app{"An emulated link between two TUN devices.", "far_link"};
   link_options options;
   app.add_option("--rtt", options.round_trip_ms, "Milliseconds there and back")->capture_default_str();
   app.add_option("--rate", options.megabits_per_second, "Mbit/s in each direction")
@@ -194,8 +157,8 @@ int run(int argc, char** argv) {
   app.add_option("--loss", options.loss_percent, "Percent of the packets, in each direction")->capture_default_str();
   app.add_option("--queue", options.queue_ms, "Milliseconds that a packet may wait to be sent")->capture_default_str();
   app.add_option("--seed", options.seed, "Of what is lost")->capture_default_str();
-  app.add_option("NEAR", options.near, "The namespace of 10.99.0.1, and the device in it")->required();
-  app.add_option("FAR", options.far, "The namespace of 10.99.0.2, and the device in it")->required();
+  app.add_option("NEAR", options.near, "The device at one end")->required();
+  app.add_option("FAR", options.far, "The device at the other end")->required();
   CLI11_PARSE(app, argc, argv);
   run_link(options);
   return 0;

@@ -75,5 +75,6 @@ def describe(folder):
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
     files = output("stat", "--file-system", "--format=%T", str(folder)) or "unknown"
+    congestion = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
     return (f"{cpu[0] if cpu else platform.machine()}, {os.cpu_count()} processors, {memory:.0f} GiB of memory, {system}, "
-            f"Linux {platform.release()}; files on {files}")  # fmt: skip
+            f"Linux {platform.release()}; congestion control {congestion}; files on {files}")  # fmt: skip

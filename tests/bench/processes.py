@@ -64,6 +64,10 @@ class Process:
         if self.process.poll() is not None:
             return
         self.look()
+        # What its children have used counts once it has waited for them.
+        end = time.monotonic() + START
+        while len(list(tree(self.pid))) > 1 and time.monotonic() < end:
+            time.sleep(0.005)
         for how in signal.SIGTERM, signal.SIGKILL:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, how)
