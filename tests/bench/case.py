@@ -74,7 +74,7 @@ class Case:
 def folder(parent=None):
     """A new one, where temporary files are if not below `parent`; gone afterwards with all that is in it."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir=parent, ignore_cleanup_errors=True) as made:
-        yield pathlib.Path(made)
+        yield pathlib.Path(made).resolve()
 
 
 def is_ours(system):
