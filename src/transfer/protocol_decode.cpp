@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/transfer/limits.hpp"
@@ -37,6 +38,8 @@ constexpr std::array rules{
     rule{type::keep, "KEEP", run_size, run_size, 0},
     rule{type::finish, "FINISH", 28, 28, 0},
     rule{type::cancel, "CANCEL", 6, 6 + limits::text, 0},
+    rule{type::join, "JOIN", 32, 32, 0},
+    rule{type::fence, "FENCE", 4, 4, 0},
     rule{type::bye, "BYE", 0, 0, 0},
     rule{type::error, "ERROR", 2, 2 + limits::text, 0},
     rule{type::welcome, "WELCOME", 18, limits::hello_frame, 0},
@@ -82,13 +85,23 @@ result<frame> of_run(type kind, byte_reader& in) {
   return frame{frames::need{id, blocks}};
 }
 
-bool extensions_known(byte_reader& in) noexcept {
+// Reads a row of extensions to its end. `take` is told the type and the content of each and says whether it is well
+// formed; what it does not know it leaves alone.
+template <class Take>
+result<void> read_extensions(byte_reader& in, const char* frame, Take take) {
+  std::uint32_t least = 0;
   while (in.ok() && in.remaining() > 0) {
     const std::uint16_t kind = in.u16();
-    in.bytes(in.u16());
-    if (kind >= 0x8000U) return false;
+    byte_reader content{in.bytes(in.u16())};
+    if (!in.ok()) break;
+    if (kind >= 0x8000U) {
+      return error{errc::version_unsupported, "an extension this version does not know is required"};
+    }
+    if (kind < least || !take(kind, content)) return violation(std::string{frame} + " with a wrong extension");
+    least = kind + 1U;
   }
-  return true;
+  if (!in.complete()) return violation(std::string{frame} + " with cut extensions");
+  return {};
 }
 
 result<frame> of_hello(byte_reader& in) {
@@ -99,10 +112,21 @@ result<frame> of_hello(byte_reader& in) {
   std::ranges::copy(session, hello.session.begin());
   if (hello.lowest_version == 0 || hello.lowest_version > hello.highest_version)
     return violation("HELLO without a version");
-  if (!extensions_known(in))
-    return error{errc::version_unsupported, "an extension this version does not know is required"};
-  if (!in.complete()) return violation("HELLO with cut extensions");
+  const auto take = [&hello](std::uint16_t kind, byte_reader& content) {
+    if (kind != extension_connections) return true;
+    hello.connections = content.u8();
+    return hello.connections > 0 && content.complete();
+  };
+  if (const result<void> read = read_extensions(in, "HELLO", take); !read) return read.error();
   return frame{hello};
+}
+
+frames::grant read_grant(byte_reader& in) noexcept {
+  frames::grant more;
+  more.connections = in.u8();
+  const byte_view secret = in.bytes(more.secret.size());
+  std::ranges::copy(secret, more.secret.begin());
+  return more;
 }
 
 result<frame> of_welcome(byte_reader& in) {
@@ -114,9 +138,12 @@ result<frame> of_welcome(byte_reader& in) {
   const bool sane = welcome.window > 0 && welcome.window <= limits::largest_window && welcome.open_files > 0 &&
                     welcome.open_files <= limits::largest_open_files;
   if (!sane) return violation("WELCOME with a window out of range");
-  if (!extensions_known(in))
-    return error{errc::version_unsupported, "an extension this version does not know is required"};
-  if (!in.complete()) return violation("WELCOME with cut extensions");
+  const auto take = [&welcome](std::uint16_t kind, byte_reader& content) {
+    if (kind != extension_connections) return true;
+    const frames::grant& more = welcome.more.emplace(read_grant(content));
+    return more.connections > 0 && more.connections <= limits::joined_connections && content.complete();
+  };
+  if (const result<void> read = read_extensions(in, "WELCOME", take); !read) return read.error();
   return frame{welcome};
 }
 
@@ -183,6 +210,15 @@ result<frame> of_offer(byte_reader& in, std::uint8_t flags) {
   }
   if (!in.complete()) return violation("OFFER of a wrong length");
   return frame{std::move(offer)};
+}
+
+frame of_join(byte_reader& in) noexcept {
+  frames::join join;
+  const byte_view session = in.bytes(join.session.size());
+  const byte_view secret = in.bytes(join.secret.size());
+  std::ranges::copy(session, join.session.begin());
+  std::ranges::copy(secret, join.secret.begin());
+  return join;
 }
 
 result<frame> of_block(byte_reader& in) {
@@ -262,6 +298,10 @@ result<frame> of_payload(std::uint8_t kind, std::uint8_t flags, byte_view payloa
       return of_reason<frames::cancel>(in);
     case type::error:
       return of_reason<frames::error>(in);
+    case type::join:
+      return of_join(in);
+    case type::fence:
+      return frame{frames::fence{in.u32()}};
     case type::bye:
       return frame{frames::bye{}};
   }

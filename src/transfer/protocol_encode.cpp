@@ -41,11 +41,13 @@ struct encoder {
   void operator()(const frames::hello& frame) const {
     put_frame(out, type::hello, 0, [&](byte_writer& writer) {
       writer.u16(frame.lowest_version).u16(frame.highest_version).bytes(frame.session);
+      if (frame.connections > 0) writer.u16(extension_connections).u16(1).u8(frame.connections);
     });
   }
   void operator()(const frames::welcome& frame) const {
     put_frame(out, type::welcome, 0, [&](byte_writer& writer) {
       writer.u16(frame.version).u32(frame.window).u32(frame.open_files).u64(frame.largest_file);
+      if (frame.more) writer.u16(extension_connections).u16(17).u8(frame.more->connections).bytes(frame.more->secret);
     });
   }
   void operator()(const frames::offer& frame) const {
@@ -91,6 +93,12 @@ struct encoder {
   }
   void operator()(const frames::cancel& frame) const {
     put_reason(out, type::cancel, frame.id, frame.code, frame.text);
+  }
+  void operator()(const frames::join& frame) const {
+    put_frame(out, type::join, 0, [&](byte_writer& writer) { writer.bytes(frame.session).bytes(frame.secret); });
+  }
+  void operator()(const frames::fence& frame) const {
+    put_frame(out, type::fence, 0, [&](byte_writer& writer) { writer.u32(frame.id); });
   }
   void operator()(const frames::progress& frame) const {
     put_frame(out, type::progress, 0, [&](byte_writer& writer) { writer.u32(frame.id).u64(frame.bytes); });

@@ -52,6 +52,8 @@ inline std::string show(const transfer::frame& value) {
     }
     std::string operator()(const refuse& one) const { return of("REFUSE", one.id) + reason(one.code); }
     std::string operator()(const cancel& one) const { return of("CANCEL", one.id) + reason(one.code); }
+    std::string operator()(const join& /*one*/) const { return "JOIN"; }
+    std::string operator()(const fence& one) const { return "FENCE " + std::to_string(one.id); }
     std::string operator()(const progress& one) const {
       return of("PROGRESS", one.id) + " " + std::to_string(one.bytes);
     }

@@ -39,6 +39,8 @@ inline constexpr std::uint32_t open_files = 16;
 inline constexpr std::uint64_t blocks_at_work = blocks_per_file;  // of all open files of one session
 inline constexpr std::uint32_t largest_window = 65'536;
 inline constexpr std::uint32_t largest_open_files = 1024;
+inline constexpr unsigned joined_connections = 63;   // a conversation has besides its first one, by the protocol
+inline constexpr unsigned granted_connections = 15;  // by this receiver
 inline constexpr std::size_t unstored_bytes = 512U
                                               << 10U;  // received and not yet stored, besides the batch being stored
 inline constexpr std::size_t held_memory = 4U << 20U;  // receive memory that such frames lie in

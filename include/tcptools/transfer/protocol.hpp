@@ -22,6 +22,7 @@ inline constexpr std::uint16_t protocol_version = 1;
 [[nodiscard]] byte_view preface() noexcept;
 
 using session_id = std::array<std::byte, 16>;
+using join_secret = std::array<std::byte, 16>;
 
 // "REFUSE, CANCEL, ERROR and their codes".
 enum class wire_code : std::uint16_t {
@@ -57,6 +58,8 @@ enum class type : std::uint8_t {
   keep = 0x05,
   finish = 0x06,
   cancel = 0x07,
+  join = 0x08,
+  fence = 0x09,
   bye = 0x0E,
   error = 0x0F,
   welcome = 0x21,
@@ -80,12 +83,19 @@ struct hello {
   std::uint16_t lowest_version = protocol_version;
   std::uint16_t highest_version = protocol_version;
   session_id session{};
+  std::uint8_t connections = 0;  // further ones that the sender may make
+};
+// How a sender may make further connections.
+struct grant {
+  std::uint8_t connections = 0;
+  join_secret secret{};
 };
 struct welcome {
   std::uint16_t version = protocol_version;
   std::uint32_t window = 0;
   std::uint32_t open_files = 0;
   std::uint64_t largest_file = 0;
+  std::optional<grant> more = {};  // nothing: there is to be no further connection
 };
 // The content of an entry that travels with its offer; `content` is a view into what the frame was decoded from.
 struct inlined {
@@ -149,6 +159,13 @@ struct cancel {
   wire_code code = wire_code::cancelled;
   std::string text;
 };
+struct join {
+  session_id session{};
+  join_secret secret{};
+};
+struct fence {
+  std::uint32_t id = 0;
+};
 struct progress {
   std::uint32_t id = 0;
   std::uint64_t bytes = 0;
@@ -165,7 +182,11 @@ struct unknown {};
 
 using frame = std::variant<frames::hello, frames::offer, frames::block, frames::hole, frames::keep, frames::finish,
                            frames::cancel, frames::bye, frames::error, frames::welcome, frames::accept, frames::have,
-                           frames::need, frames::delivered, frames::refuse, frames::progress, frames::unknown>;
+                           frames::need, frames::delivered, frames::refuse, frames::progress, frames::join,
+                           frames::fence, frames::unknown>;
+
+// Of HELLO and WELCOME.
+inline constexpr std::uint16_t extension_connections = 2;
 
 inline constexpr std::size_t frame_header_size = 8;
 inline constexpr std::size_t block_header_size = frame_header_size + 4 + 8 + 16;

@@ -46,7 +46,13 @@ std::vector<frame_sample> make_samples() {
   const auto add = [&](std::string name, transfer::frame value, const std::string& hex) {
     all.push_back({std::move(name), std::move(value), from_hex(hex)});
   };
+  join_secret secret{};
+  for (std::size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<std::byte>(0x10 + i);
   add("HELLO", frames::hello{1, 2, session}, "01 00 0000 00000014 0001 0002" + first_digest);
+  add("HELLO that wants more connections", frames::hello{1, 2, session, 7},
+      "01 00 0000 00000019 0001 0002" + first_digest + "0002 0001 07");
+  add("JOIN", frames::join{session, secret}, "08 00 0000 00000020" + first_digest + second_digest);
+  add("FENCE", frames::fence{0x01020304}, "09 00 0000 00000004 01020304");
   add("OFFER of an open file", offer_of(entry_kind::file, 0x0102030405, 0x0102030404),
       "02 00 0000 0000002A 01020304 01 10" + times + "0000000102030405 0000000102030404" + path);
   add("OFFER of a directory", offer_of(entry_kind::directory),
@@ -77,6 +83,8 @@ std::vector<frame_sample> make_samples() {
   add("ERROR without text", frames::error{wire_code{0xABCD}, ""}, "0F 00 0000 00000002 ABCD");
   add("WELCOME", frames::welcome{1, 0x10000, 0x0400, 0x0102030405060708},
       "21 00 0000 00000012 0001 00010000 00000400 0102030405060708");
+  add("WELCOME that allows more connections", frames::welcome{1, 0x0102, 5, 6, frames::grant{7, secret}},
+      "21 00 0000 00000027 0001 00000102 00000005 0000000000000006 0002 0011 07" + second_digest);
   add("ACCEPT", frames::accept{0x01020304, 0x0A0B}, "22 00 0000 0000000C 01020304 0000000000000A0B");
   add("HAVE of nothing", frames::have{0x01020304, {0x0A0B, 0x0C0D}, {}},
       "23 00 0000 00000010 01020304 0000000000000A0B 00000C0D");

@@ -89,12 +89,13 @@ TEST_CASE("payloads are refused by their header as soon as they are over a limit
     std::size_t most;
   };
   for (const bound& one :
-       {bound{type::hello, 20, 4096}, bound{type::offer, 39, 71'680}, bound{type::block, 29, 16'777'244},
-        bound{type::hole, 20, 20}, bound{type::keep, 20, 20}, bound{type::finish, 28, 28}, bound{type::cancel, 6, 518},
-        bound{type::bye, 0, 0}, bound{type::error, 2, 514}, bound{type::welcome, 18, 4096}, bound{type::accept, 12, 12},
-        bound{type::have, 16, 65'552}, bound{type::need, 20, 20}, bound{type::delivered, 4, 4100},
-        bound{type::refuse, 6, 518}, bound{type::progress, 12, 12}, bound{type{0x80}, 0, 65'536},
-        bound{type{0xFF}, 0, 65'536}}) {
+       {bound{type::hello, 20, 4096},    bound{type::offer, 39, 71'680}, bound{type::block, 29, 16'777'244},
+        bound{type::hole, 20, 20},       bound{type::keep, 20, 20},      bound{type::finish, 28, 28},
+        bound{type::cancel, 6, 518},     bound{type::join, 32, 32},      bound{type::fence, 4, 4},
+        bound{type::bye, 0, 0},          bound{type::error, 2, 514},     bound{type::welcome, 18, 4096},
+        bound{type::accept, 12, 12},     bound{type::have, 16, 65'552},  bound{type::need, 20, 20},
+        bound{type::delivered, 4, 4100}, bound{type::refuse, 6, 518},    bound{type::progress, 12, 12},
+        bound{type{0x80}, 0, 65'536},    bound{type{0xFF}, 0, 65'536}}) {
     CAPTURE(static_cast<int>(one.kind));
     const auto header_accepted = [&](std::size_t length) {
       byte_buffer wire;
@@ -173,5 +174,30 @@ TEST_CASE("extensions of HELLO and WELCOME are skipped unless they are required"
     CHECK(with(value, "00") == verdict::violation);
     CHECK(with(value, "0001 00") == verdict::violation);
     CHECK(with(value, "0001 0002 41") == verdict::violation);
+    CHECK(with(value, "0003 0000 0001 0000") == verdict::violation);
+    CHECK(with(value, "0003 0000 0003 0000") == verdict::violation);
   }
+}
+
+TEST_CASE("what is said of further connections is in range and of its length") {
+  const std::string secret = "00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F";
+  const auto hello = [](const std::string& extension) {
+    return verdict_of(from_hex("01 00 0000 00000019 0001 0001" + std::string(32, '0') + extension));
+  };
+  CHECK(hello("0002 0001 01") == verdict::taken);
+  CHECK(hello("0002 0001 FF") == verdict::taken);
+  CHECK(hello("0002 0001 00") == verdict::violation);
+  CHECK(hello("0003 0001 00") == verdict::taken);
+  const auto welcome = [](const std::string& extension) {
+    const byte_buffer more = from_hex(extension);
+    byte_buffer payload = from_hex("0001 00000001 00000001 0000000000000001");
+    payload.insert(payload.end(), more.begin(), more.end());
+    return verdict_of(raw_frame(static_cast<std::uint8_t>(frames::type::welcome), 0, payload));
+  };
+  CHECK(welcome("0002 0011 01" + secret) == verdict::taken);
+  CHECK(welcome("0002 0011 3F" + secret) == verdict::taken);
+  CHECK(welcome("0002 0011 40" + secret) == verdict::violation);
+  CHECK(welcome("0002 0011 00" + secret) == verdict::violation);
+  CHECK(welcome("0002 0001 01") == verdict::violation);
+  CHECK(welcome("0002 0012 01" + secret + "00") == verdict::violation);
 }
