@@ -1,4 +1,4 @@
-"""Ways to copy a file or a tree from one folder into another, and how one of them is measured once.
+"""Ways to copy a file or a tree from one folder into another.
 
 What counts is the time until the last byte is where it belongs, as far as the system tells: until its client is done, and its
 server where only that knows.
@@ -15,7 +15,7 @@ import subprocess
 import time
 
 import case
-from processes import Process, Server, cpu_of_children, free_port, program, wait_for_all
+from processes import Process, Server, free_port, program, wait_for_all
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,52 +226,3 @@ class Iperf3(Copier):
 
 class Iperf3Parallel(Iperf3):
     streams = 8
-
-
-def is_same(source, copy):
-    compare = ["diff", "--recursive", "--brief"] if source.is_dir() else ["cmp", "--silent"]
-    return subprocess.run([*compare, source, copy], stdout=subprocess.DEVNULL).returncode == 0
-
-
-def measure(copier, source, place=Place(), prepare=None):
-    """One copy with a fresh server into an empty folder, or one that prepare(into) has filled; nobody waits for what others
-    left to be written. What arrived is compared, which does not count."""
-    with case.folder(source.parent) as folder:
-        into = folder / "into"
-        into.mkdir()
-        if prepare:
-            prepare(into)
-        os.sync()
-        with copier(folder, into, place) as system:
-            before = cpu_of_children()
-            report = system.copy(source)
-        report["cpu_seconds"] = cpu_of_children() - before
-        if system.copies and not is_same(source, into / source.name):
-            raise RuntimeError("what arrived is not what was sent")
-        return report
-
-
-class CopyingCase(case.Case):
-    """A case whose systems are copiers."""
-
-    ways: dict[str, type[Copier]] = {}
-
-    def systems(self):
-        return list(self.ways)
-
-    def packages(self, system):
-        return self.ways[system].packages
-
-    def targets(self, system):
-        return self.ways[system].targets
-
-
-def seconds_per_gib(report):
-    return report["cpu_seconds"] / (report["bytes"] / 2**30)
-
-
-THROUGHPUT = case.Figure("throughput", "MiB/s", True, lambda r: r["bytes"] / r["seconds"] / 2**20)
-SECONDS = case.Figure("time", "s", False, lambda r: r["seconds"])
-CPU = case.Figure("CPU time of both sides", "s/GiB", False, seconds_per_gib)
-CPU_SECONDS = case.Figure("CPU time of both sides", "s", False, lambda r: r["cpu_seconds"])
-PEAK = case.Figure("peak memory of either side", "MiB", False, lambda r: max(r["client_peak"], r["server_peak"]) / 2**20)

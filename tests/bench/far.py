@@ -7,6 +7,7 @@ import subprocess
 
 import case
 import copiers
+import copying
 import send_file
 from case import Goal
 
@@ -61,11 +62,11 @@ def link(options, loss):
         yield copiers.Place(FAR_ADDRESS, within(near), within(far))
 
 
-class SendFar(copiers.CopyingCase):
+class SendFar(copying.CopyingCase):
     ways = {"tcpsend": copiers.Tcpsend, "tcpsend-key": copiers.TcpsendKey, "rsync": copiers.Rsync,
             "iperf3-8": copiers.Iperf3Parallel}  # fmt: skip
     limits = ("iperf3-8",)
-    figures = (copiers.THROUGHPUT, copiers.CPU, copiers.PEAK)
+    figures = (copying.THROUGHPUT, copying.CPU, copying.PEAK)
     goals = (Goal("throughput", "tcpsend", 0.9, "iperf3-8"), Goal("throughput", "tcpsend", 4.0, "rsync"))
     notes = (
         "iperf3-8 are eight streams from memory to memory, each copy has a link of its own, and each packet is lost with "
@@ -96,7 +97,7 @@ class SendFar(copiers.CopyingCase):
 
     def measure(self, system, options, source):
         with link(options, self.loss) as place:
-            return {"bytes": source.stat().st_size, **copiers.measure(self.ways[system], source, place)}
+            return {"bytes": source.stat().st_size, **copying.measure(self.ways[system], source, place)}
 
 
 CASES = tuple(SendFar(loss) for loss in (0, 0.1, 1))

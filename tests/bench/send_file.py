@@ -6,6 +6,7 @@ import shutil
 
 import case
 import copiers
+import copying
 from case import Goal
 
 PIECE = 1 << 20
@@ -28,14 +29,14 @@ def change(path, share):
             file.write(os.urandom(min(PIECE, path.stat().st_size - piece * PIECE)))
 
 
-class SendFile(copiers.CopyingCase):
+class SendFile(copying.CopyingCase):
     name = "send-file"
     about = "one big file to this machine itself"
     ways = {"tcpsend": copiers.Tcpsend, "tcpsend-key": copiers.TcpsendKey, "tcpsend-durable": copiers.TcpsendDurable,
                "socat": copiers.Socat, "rsync": copiers.Rsync, "nc": copiers.Nc, "cp": copiers.Cp, "scp": copiers.Scp,
                "iperf3": copiers.Iperf3}  # fmt: skip
     limits = ("iperf3",)
-    figures = (copiers.THROUGHPUT, copiers.CPU, copiers.PEAK)
+    figures = (copying.THROUGHPUT, copying.CPU, copying.PEAK)
     goals = (
         Goal("throughput", "tcpsend", 1.0, "socat"),
         Goal("throughput", "tcpsend", 2.5, "rsync"),
@@ -58,16 +59,16 @@ class SendFile(copiers.CopyingCase):
             yield source
 
     def measure(self, system, options, source):
-        return {"bytes": source.stat().st_size, **copiers.measure(self.ways[system], source)}
+        return {"bytes": source.stat().st_size, **copying.measure(self.ways[system], source)}
 
 
-class SendChanged(copiers.CopyingCase):
+class SendChanged(copying.CopyingCase):
     name = "send-changed"
     about = "a big file again, after 1 % of it has changed in place"
     notes = "What changed are whole MiB, spread evenly."
     ways = {"tcpsend": copiers.Tcpsend, "tcpsend-durable": copiers.TcpsendDurable, "rsync-whole": copiers.Rsync,
                "rsync-delta": copiers.RsyncDelta}  # fmt: skip
-    figures = (copiers.SECONDS, copiers.CPU_SECONDS, copiers.PEAK)
+    figures = (copying.SECONDS, copying.CPU_SECONDS, copying.PEAK)
     goals = (Goal("time", "tcpsend", 1 / 10, "rsync-whole"), Goal("time", "tcpsend", 1 / 2, "rsync-delta"))
 
     def what(self, options):
@@ -86,7 +87,7 @@ class SendChanged(copiers.CopyingCase):
 
     def measure(self, system, options, shared):
         old, source = shared
-        return copiers.measure(self.ways[system], source, prepare=lambda into: shutil.copy2(old, into / source.name))
+        return copying.measure(self.ways[system], source, prepare=lambda into: shutil.copy2(old, into / source.name))
 
 
 CASES = (SendFile(), SendChanged())

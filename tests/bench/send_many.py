@@ -6,6 +6,7 @@ import time
 
 import case
 import copiers
+import copying
 import send_file
 from case import Figure, Goal
 from processes import Process, cpu_of_children, wait_for_all
@@ -20,16 +21,16 @@ def wait_for_go(command):
     return ["sh", "-c", 'read -r go; exec "$@" </dev/null', "sh", *command]
 
 
-class SendMany(copiers.CopyingCase):
+class SendMany(copying.CopyingCase):
     name = "send-many"
     about = "many senders at once, beside one with as much to send"
     ways = WAYS
     notes = "Times begin when all senders may start, so what it takes to start a program is part of them."
     figures = (
-        copiers.THROUGHPUT,
+        copying.THROUGHPUT,
         Figure("slowest sender by the fastest", "", False, lambda r: r["slowest"] / r["fastest"]),
         Figure("peak memory of the server", "MiB", False, lambda r: r["server_peak"] / 2**20),
-        copiers.CPU,
+        copying.CPU,
     )
     goals = (
         Goal("throughput", "tcpsend-many", 0.9, "tcpsend-one"),
@@ -52,7 +53,7 @@ class SendMany(copiers.CopyingCase):
     def measure(self, system, options, tree):
         total = {"bytes": options.senders * options.each}
         if system.endswith("-one"):
-            report = copiers.measure(self.ways[system], tree)
+            report = copying.measure(self.ways[system], tree)
             return {**total, "slowest": report["seconds"], "fastest": report["seconds"], **report}
         return {**total, **self.send_all(self.ways[system], tree)}
 
@@ -77,7 +78,7 @@ class SendMany(copiers.CopyingCase):
             system.server.look()
             peak = system.server.peak
             system.server.end()
-            if not all(copiers.is_same(file, into / file.name) for file in tree.iterdir()):
+            if not all(copying.is_same(file, into / file.name) for file in tree.iterdir()):
                 raise RuntimeError("what arrived is not what was sent")
             return {"seconds": max(times), "slowest": max(times), "fastest": min(times), "server_peak": peak,
                     "cpu_seconds": cpu_of_children() - before}  # fmt: skip

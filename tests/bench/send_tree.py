@@ -5,6 +5,7 @@ import os
 
 import case
 import copiers
+import copying
 from case import Figure, Goal
 
 SIZE = 4096
@@ -12,12 +13,12 @@ FILES_PER_FOLDER = 100
 FILES = Figure("files", "/s", True, lambda r: r["files"] / r["seconds"])
 
 
-class SendTree(copiers.CopyingCase):
+class SendTree(copying.CopyingCase):
     name = "send-tree"
     about = "many small files in many folders"
     ways = {"tcpsend": copiers.Tcpsend, "tcpsend-key": copiers.TcpsendKey, "tcpsend-durable": copiers.TcpsendDurable,
                "rsync": copiers.RsyncTree, "tar-nc": copiers.TarNc, "cp": copiers.CpTree, "scp": copiers.ScpTree}  # fmt: skip
-    figures = (FILES, copiers.CPU_SECONDS, copiers.PEAK)
+    figures = (FILES, copying.CPU_SECONDS, copying.PEAK)
     goals = (
         Goal("files", "tcpsend", 1.5, "rsync"),
         Goal("files", "tcpsend", 1.0, "tar-nc"),
@@ -41,14 +42,14 @@ class SendTree(copiers.CopyingCase):
             yield tree
 
     def measure(self, system, options, tree):
-        return {"files": options.files, **copiers.measure(self.ways[system], tree)}
+        return {"files": options.files, **copying.measure(self.ways[system], tree)}
 
 
 class SendTreeAgain(SendTree):
     name = "send-tree-again"
     about = "the same once more, when nothing has changed"
     ways = {name: SendTree.ways[name] for name in ("tcpsend", "tcpsend-durable", "rsync")}
-    figures = (copiers.SECONDS, copiers.CPU_SECONDS, copiers.PEAK)
+    figures = (copying.SECONDS, copying.CPU_SECONDS, copying.PEAK)
     goals = (Goal("time", "tcpsend", 1.0, "rsync"),)
 
     def measure(self, system, options, tree):
@@ -58,7 +59,7 @@ class SendTreeAgain(SendTree):
             with case.folder() as folder, copier(folder, into) as first:
                 first.copy(tree)
 
-        return {"files": options.files, **copiers.measure(copier, tree, prepare=copy_before)}
+        return {"files": options.files, **copying.measure(copier, tree, prepare=copy_before)}
 
 
 CASES = (SendTree(), SendTreeAgain())
