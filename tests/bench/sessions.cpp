@@ -15,7 +15,7 @@ namespace tcptools::bench {
 namespace {
 
 constexpr std::size_t opened_at_a_time = 200;
-constexpr std::size_t sessions_per_address = 25'000;
+constexpr std::size_t sessions_per_address = 5'000;
 constexpr int patience_ms = 10'000;
 constexpr int probe_interval_ms = 500;
 

@@ -30,7 +30,8 @@ struct session {
 void send_at_once(const session& to, std::string_view bytes);
 
 // Sessions that are opened together, at most 200 at a time, so that no server's queue of connections overflows. More
-// than 25,000 come from several addresses 127.0.0.x, for the ports of one would not do.
+// than 5,000 come from several addresses 127.0.0.x: where most ports of one are taken, the system looks long for a free
+// one, which would count as the server's time.
 class opening {
  public:
   // `receive_buffer` is the sockets' SO_RCVBUF, 0 what the system gives. Handshakes by `tls`, null for none, are done
