@@ -24,7 +24,6 @@ class job_runner {
   void close() { files_.clear(); }
 
  private:
-  void operate(jobs::find& work);
   void operate(jobs::make& work);
   void operate(jobs::open& work);
   void operate(const jobs::claim& work);
@@ -34,8 +33,9 @@ class job_runner {
   void operate(const jobs::commit& work);
   void operate(const jobs::adopt& work);
   void operate(const jobs::abandon& work);
-  // Small files of one row of jobs share their directory syncs.
+  // Small files of one row of jobs share their directories and syncs.
   void put_all(std::span<job> puts);
+  void find_all(std::span<const job> finds);
   incoming& file(std::uint32_t id) { return *files_.at(id); }
   void checkpoint();
 
