@@ -58,6 +58,11 @@ void add_send_options(CLI::App& app, send_options& options) {
            [&options](auto value) { options.deadline = value; });
   add_parsed(app, "--limit-rate", "SIZE", "Send at most this much per second", parse_rate,
              [&settings](std::uint64_t value) { settings.bytes_per_second = value; });
+  add_choice(app, "--compress", settings.compress,
+             choices<transfer::compression_mode>{{"auto", transfer::compression_mode::automatic},
+                                                 {"zstd", transfer::compression_mode::always},
+                                                 {"off", transfer::compression_mode::off}},
+             "Content on its way; auto: where it shrinks and the network is slower than compressing");
 
   add_choice(
       app, "--progress", options.progress,

@@ -97,9 +97,16 @@ void job_runner::operate(const jobs::keep& work) {
   results_.emplace_back(job_results::kept{work.id, work.first, std::move(kept)});
 }
 
+result<byte_view> job_runner::content_of(const jobs::write& work) {
+  if (!work.compressed) return work.content.bytes;
+  return decompressor_.decompress(work.content.bytes, work.length);
+}
+
 void job_runner::operate(const jobs::write& work) {
-  results_.emplace_back(job_results::written{work.id, work.index, work.content.bytes.size(),
-                                             file(work.id).write(work.index, work.content.bytes, work.content_digest)});
+  const result<byte_view> content = content_of(work);
+  result<void> outcome =
+      content ? file(work.id).write(work.index, *content, work.content_digest) : result<void>{content.error()};
+  results_.emplace_back(job_results::written{work.id, work.index, work.length, std::move(outcome)});
 }
 
 void job_runner::operate(const jobs::write_hole& work) {

@@ -30,8 +30,9 @@ bool is_small(offer_form form) noexcept { return form == offer_form::with_conten
 native_sender::native_sender(net::stream& stream, send_context& context, session_id session)
     : stream_{stream},
       context_{context},
-      machine_{session},
+      machine_{session, context.settings.compress != compression_mode::off},
       reader_{context.queue.from()},
+      compression_{context.settings.compress},
       news_{stream.get_executor()},
       outgoing_{stream.get_executor()},
       end_{stream.get_executor()} {
@@ -205,7 +206,7 @@ net::awaitable<void> native_sender::perform(tasks::read task) {
   };
   read_run run = co_await on_source(std::move(read));
 
-  piece out;
+  std::vector<std::span<std::byte>> blocks;
   for (const auto& one : run.pieces) {
     if (const auto* hole = std::get_if<frames::block_run>(&one)) {
       machine_.on_hole(task.id, *hole);
@@ -215,14 +216,15 @@ net::awaitable<void> native_sender::perform(tasks::read task) {
     }
     const auto& block = std::get<read_block>(one);
     if (machine_.on_read(task.id, block.index, block.content_digest)) {
-      out.views.push_back(block.frame);
-      out.size += block.frame.size();
+      blocks.push_back(block.frame);
     }
     context_.observer.on_content(what, layout.length(block.index));
   }
   push_frames();
-  if (!out.views.empty()) {
-    out.memory = std::move(run.memory);
+  if (!blocks.empty()) {
+    co_await compress(task.id, blocks);
+    piece out{{}, std::move(run.memory), {blocks.begin(), blocks.end()}, 0};
+    for (const byte_view block : out.views) out.size += block.size();
     push(std::move(out));
   }
   if (!run.end) machine_.on_read_failed(task.id, run.end.error());
@@ -247,6 +249,11 @@ net::awaitable<void> native_sender::perform(tasks::read_stream task) {
     context_.observer.on_content(what, block.grown);
     byte_buffer out;
     encode(frames::block{task.id, block.index, block.content_digest, block.content}, out);
+    if (block.content.size() == std::size_t{1} << what.item.block_log2) {
+      std::span<std::byte> whole{out};
+      co_await compress(task.id, {&whole, 1});
+      out.resize(whole.size());
+    }
     push(std::move(out));
   }
   if (!step->ended) co_return;
@@ -263,6 +270,15 @@ net::awaitable<void> native_sender::perform(tasks::check task) {
   auto check = [this, &what, &task] { return reader_.check_unchanged(task.id, what); };
   const result<void> unchanged = co_await on_source(std::move(check));
   machine_.on_checked(task.id, unchanged);
+}
+
+net::awaitable<void> native_sender::compress(std::uint32_t id, std::span<std::span<std::byte>> block_frames) {
+  if (!machine_.may_compress(id)) co_return;
+  const auto how = compression_.next(id, outbox_bytes_ > 0);
+  if (how == compression_choice::attempt::none) co_return;
+  auto pack = [this, block_frames, how] { return packer_.pack(block_frames, how); };
+  const block_packer::measure packed = co_await on_source(std::move(pack));
+  compression_.on_compressed(packed.tried, packed.became, packed.took);
 }
 
 // Tells outcomes, and does what they ask for: a delivered source is removed, a busy receiver is asked again later.
@@ -349,7 +365,9 @@ net::awaitable<void> native_sender::write_pieces() {
     }
     const piece one = std::move(outbox_.front());
     outbox_.pop_front();
+    const auto began = clock::now();
     const result<void> written = co_await write(one.views);
+    compression_.on_written(one.size, clock::now() - began);
     note_progress();
     outbox_bytes_ -= std::min(outbox_bytes_, one.size);
     news_.notify_all();
@@ -379,7 +397,8 @@ net::awaitable<void> native_sender::watch() {
       continue;
     }
     note_progress();
-    const std::uint64_t moved = machine_.progress() + acknowledged() / limits::progress_quantum;
+    const std::size_t quantum = machine_.zstd_chosen() ? limits::compressed_quantum : limits::progress_quantum;
+    const std::uint64_t moved = machine_.progress() + acknowledged() / quantum;
     if (moved != marks || on_source_ || held_up_) moved_at = now;
     marks = moved;
     if (now - moved_at >= idle)

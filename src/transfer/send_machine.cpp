@@ -14,10 +14,10 @@ error said(wire_code code, const std::string& text) { return error{from_wire(cod
 
 }  // namespace
 
-send_machine::send_machine(session_id session) {
+send_machine::send_machine(session_id session, bool zstd) : zstd_offered_{zstd} {
   const byte_view start = preface();
   frames_.assign(start.begin(), start.end());
-  encode(frames::hello{protocol_version, protocol_version, session}, frames_);
+  encode(frames::hello{protocol_version, protocol_version, session, 0, zstd}, frames_);
 }
 
 result<void> send_machine::on_frame(const frame& value) {
@@ -56,7 +56,9 @@ result<void> send_machine::on_welcome(const frames::welcome& welcome) {
   if (welcome.version != protocol_version) {
     return error{errc::version_unsupported, "the receiver chose a version that was not offered"};
   }
+  if (welcome.zstd && !zstd_offered_) return violation("WELCOME with a compression that was not offered");
   welcomed_ = true;
+  zstd_chosen_ = welcome.zstd;
   ++progress_;
   window_ = welcome.window;
   open_files_ = welcome.open_files;
@@ -159,6 +161,11 @@ offer_form send_machine::form_for(const entry& item) const noexcept {
 
 bool send_machine::may_offer(offer_form form) const noexcept {
   return live_.size() < window_ && (form != offer_form::open || open_count_ < open_files_);
+}
+
+bool send_machine::may_compress(std::uint32_t id) const {
+  const auto found = live_.find(id);
+  return zstd_chosen_ && found != live_.end() && found->second.form == offer_form::open;
 }
 
 std::uint32_t send_machine::offer(send_item item, offer_form form, const digest& content_digest, byte_view content) {

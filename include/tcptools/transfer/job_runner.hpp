@@ -9,6 +9,7 @@
 
 #include "tcptools/transfer/jobs.hpp"
 #include "tcptools/transfer/store.hpp"
+#include "tcptools/transfer/zstd_block.hpp"
 
 namespace tcptools::transfer {
 
@@ -36,12 +37,15 @@ class job_runner {
   void operate(const jobs::abandon& work);
   // Small files of one row of jobs share their directory syncs.
   void put_all(std::span<job> puts);
+  // The block that a job brings. → errc::verify_failed
+  [[nodiscard]] result<byte_view> content_of(const jobs::write& work);
   incoming& file(std::uint32_t id) { return *files_.at(id); }
   void checkpoint();
 
   store& store_;
   std::unordered_map<std::uint32_t, std::unique_ptr<incoming>> files_;
   std::vector<job_result> results_;
+  zstd_decompressor decompressor_;
 };
 
 }  // namespace tcptools::transfer

@@ -46,7 +46,8 @@ inline constexpr std::size_t unstored_bytes = 512U
 inline constexpr std::size_t held_memory = 4U << 20U;  // receive memory that such frames lie in
 inline constexpr std::size_t unsent_answers = 256U << 10U;  // answers for a sender that does not read
 inline constexpr unsigned failed_digests_per_block = 3;
-inline constexpr std::size_t progress_quantum = 16U << 10U;  // bytes of one frame that count as progress
+inline constexpr std::size_t progress_quantum = 16U << 10U;   // bytes of one frame that count as progress
+inline constexpr std::size_t compressed_quantum = 1U << 10U;  // the same where they may be compressed
 
 // Waits that no option changes.
 inline constexpr auto hello_wait = 10s;

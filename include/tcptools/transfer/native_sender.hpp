@@ -8,12 +8,15 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/stream.hpp"
+#include "tcptools/transfer/block_packer.hpp"
 #include "tcptools/transfer/block_reader.hpp"
+#include "tcptools/transfer/compression_choice.hpp"
 #include "tcptools/transfer/rate_limiter.hpp"
 #include "tcptools/transfer/send_context.hpp"
 #include "tcptools/transfer/send_machine.hpp"
@@ -61,6 +64,8 @@ class native_sender {
   [[nodiscard]] net::awaitable<void> perform(tasks::read task);
   [[nodiscard]] net::awaitable<void> perform(tasks::read_stream task);
   [[nodiscard]] net::awaitable<void> perform(tasks::check task);
+  // Compresses BLOCK frames of one entry in place, where that pays.
+  [[nodiscard]] net::awaitable<void> compress(std::uint32_t id, std::span<std::span<std::byte>> block_frames);
   [[nodiscard]] net::awaitable<void> settle_outcomes();
   [[nodiscard]] net::awaitable<result<void>> write(const std::vector<byte_view>& views);
   // Runs a job of the source on the pool; the other side cannot be blamed for how long it takes.
@@ -82,6 +87,8 @@ class native_sender {
   send_machine machine_;
   block_reader reader_;
   frame_memory_pool memory_;
+  compression_choice compression_;
+  block_packer packer_;
   std::map<std::uint32_t, stream_reader> streams_;
   std::optional<rate_limiter> limiter_;
 

@@ -113,6 +113,7 @@ class receive_machine {
   settings settings_;
   byte_allowance allowance_;
   std::optional<session_id> session_;
+  bool zstd_ = false;  // blocks may be compressed with it
   std::uint32_t last_id_ = 0;
   std::map<std::uint32_t, live_entry> live_;  // entries without an outcome, by id
   std::uint32_t open_count_ = 0;              // of these, open files and streams

@@ -60,7 +60,8 @@ using send_task = std::variant<tasks::read, tasks::read_stream, tasks::check>;
 
 class send_machine {
  public:
-  explicit send_machine(session_id session);
+  // `zstd`: blocks will be compressed with it if the receiver agrees.
+  explicit send_machine(session_id session, bool zstd = false);
 
   // Fails if the connection cannot go on: with what an ERROR said, errc::protocol_violation (tell the receiver, close)
   // or version_unsupported.
@@ -100,6 +101,10 @@ class send_machine {
   // BYE was said by both sides.
   [[nodiscard]] bool finished() const noexcept { return finished_; }
   [[nodiscard]] bool welcomed() const noexcept { return welcomed_; }
+  // The receiver takes blocks compressed with zstd.
+  [[nodiscard]] bool zstd_chosen() const noexcept { return zstd_chosen_; }
+  // Whether this entry's blocks may be compressed; of a stream those that are full.
+  [[nodiscard]] bool may_compress(std::uint32_t id) const;
   // Counts answers that show the receiver moving: all but PROGRESS that does not grow.
   [[nodiscard]] std::uint64_t progress() const noexcept { return progress_; }
   // Entries without an outcome, to be offered on the next connection; the machine is done for. Streams that were read
@@ -137,6 +142,8 @@ class send_machine {
   std::uint32_t open_count_ = 0;
   std::uint32_t window_ = limits::window_before_welcome;
   std::uint32_t open_files_ = limits::open_files_before_welcome;
+  bool zstd_offered_;
+  bool zstd_chosen_ = false;
   bool welcomed_ = false;
   bool said_bye_ = false;
   bool finished_ = false;

@@ -101,6 +101,31 @@ class sender_script {
 
 }  // namespace
 
+TEST_CASE("compression is what both sides said of it") {
+  send_machine machine{session_id{}, true};
+  CHECK(show_all(decode_all(byte_view{machine.take_frames()}.subspan(8))) == "HELLO zstd");
+  CHECK_FALSE(machine.zstd_chosen());
+  frames::welcome welcome{protocol_version, 100, 5, 1U << 30U};
+  welcome.zstd = true;
+  REQUIRE(machine.on_frame(welcome));
+  CHECK(machine.zstd_chosen());
+  const auto offer = [&](const entry& what, offer_form form) { return machine.offer(item_of(what), form); };
+  CHECK(machine.may_compress(offer(file_entry("large", large_content.size()), offer_form::open)));
+  CHECK(machine.may_compress(offer(stream_entry("stream"), offer_form::open)));
+  CHECK_FALSE(machine.may_compress(offer(file_entry("small", small_content.size()), offer_form::promised)));
+  CHECK_FALSE(machine.may_compress(99));
+
+  send_machine unanswered{session_id{}, true};
+  welcome.zstd = false;
+  REQUIRE(unanswered.on_frame(welcome));
+  CHECK_FALSE(unanswered.zstd_chosen());
+  CHECK_FALSE(unanswered.may_compress(unanswered.offer(item_of(file_entry("f", 100'000)), offer_form::open)));
+
+  sender_script silent;
+  welcome.zstd = true;
+  CHECK(silent.breaks_rules(welcome));
+}
+
 TEST_CASE("a conversation begins with the preface and HELLO") {
   session_id session;
   session.fill(std::byte{7});
