@@ -9,7 +9,7 @@ constexpr unsigned most_misses = 4;
 constexpr unsigned pieces_between_looks = 64;
 constexpr std::size_t least_gain = 8;  // an eighth of what was tried
 // With less, what is saved is hardly worth the work on both sides.
-constexpr double times_faster = 2;
+constexpr double times_faster = 1.5;
 constexpr double remembered_bytes = 8U << 20U;
 
 }  // namespace
@@ -17,7 +17,10 @@ constexpr double remembered_bytes = 8U << 20U;
 void compression_choice::speed::add(std::size_t more, std::chrono::nanoseconds took) noexcept {
   bytes += static_cast<double>(more);
   seconds += std::chrono::duration<double>{took}.count();
-  if (bytes < remembered_bytes) return;
+  if (bytes >= remembered_bytes) fade();
+}
+
+void compression_choice::speed::fade() noexcept {
   bytes /= 2;
   seconds /= 2;
 }
@@ -39,6 +42,7 @@ compression_choice::attempt compression_choice::next(std::uint32_t entry, bool u
   if (is_slow && is_content_worth_it()) return attempt::whole;
   // What was found out before may be so no longer: of other content, or of how busy the machine is.
   const bool is_due = ++passed_by_ >= pieces_between_looks;
+  if (is_due) compressor_.fade();
   return is_due || (is_slow && is_new_) ? attempt::look : attempt::none;
 }
 

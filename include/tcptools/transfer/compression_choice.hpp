@@ -39,6 +39,8 @@ class compression_choice {
     double seconds = 0;
 
     void add(std::size_t more, std::chrono::nanoseconds took) noexcept;
+    // What comes next weighs more.
+    void fade() noexcept;
   };
 
   [[nodiscard]] bool is_content_worth_it() const noexcept;

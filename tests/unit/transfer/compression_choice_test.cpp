@@ -89,9 +89,9 @@ TEST_CASE("a connection that is not much slower than the compressor gets what th
   choice_script talk;
   talk.written(fast);
   CHECK(talk.next(4, text) == "whole . . .");  // how fast the compressor is had to be found out
-  talk.written(130e6);
+  talk.written(170e6);
   CHECK(talk.next(3, text) == ". . .");
-  talk.written(120e6);
+  talk.written(160e6);
   CHECK(talk.next(3, text) == "whole whole whole");
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("a compressor that was slow for a moment is looked at again") {
   talk.compressor = 2000e6;
   CHECK(talk.passed_by(text) == 61);
   int turns = 0;
-  while (talk.next(text) != "whole") REQUIRE(++turns < 64 * 100);
+  while (talk.next(text) != "whole") REQUIRE(++turns < 64 * 10);
 }
 
 TEST_CASE("what does not shrink is looked at once in a while") {
