@@ -137,7 +137,7 @@ TEST_CASE("promised content is not compressed") {
 TEST_CASE("a compressed block counts with its own length in what waits and in a stream's size") {
   receiver_script talk{{100, 5, 1U << 30U, 2 * smallest_block}};
   talk.hear(frames::hello{1, 1, {}, 0, true});
-  talk.hear({1, stream_entry("s"), {}}).opened(1);
+  talk.hear(frames::offer{1, stream_entry("s"), {}}).opened(1);
   (void)talk.jobs();
   const byte_view part = little;
   talk.hear(compressed_frame(1, 0, block_of(large, 0), part));
