@@ -122,9 +122,8 @@ class OtherReceivers(Case):
             got["blocks"] = []
             while (one := peer.next_of(BLOCK, FINISH)).type == BLOCK:
                 got["blocks"].append(one)
-            peer.send(delivered(1))
-            peer.next_of(BYE)
-            peer.send(bye())
+            peer.send(delivered(1), bye())
+            peer.rest()
 
         done = self.send(self.peer(talk), *arguments, source)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -171,12 +170,12 @@ class OtherSenders(Case):
         super().setUp()
         self.server = self.serve("--min-free", "0", "--idle-timeout", "5s")
 
-    def opened(self, extensions=ZSTD, offered=None, accepted=True):
+    def opened(self, extensions=ZSTD, offered=None, accepted=True, path="file"):
         """A sender whose file was accepted, and what WELCOME said of extensions."""
         sender = RawSender(self.server.port)
         self.addCleanup(sender.close)
         said = sender.greet(extensions=extensions).payload[18:]
-        sender.send(offered or offer(1, "file", size=len(self.CONTENT)))
+        sender.send(offered or offer(1, path, size=len(self.CONTENT)))
         if accepted:
             sender.next_of(ACCEPT)
         return sender, said
@@ -198,7 +197,7 @@ class OtherSenders(Case):
     def test_one_that_offers_nothing_is_told_nothing(self):
         for extensions in b"", bytes.fromhex("0001 0001 02"), bytes.fromhex("0001 0000"):
             with self.subTest(extensions=extensions):
-                sender, said = self.opened(extensions)
+                sender, said = self.opened(extensions, path=extensions.hex() or "none")
                 self.assertEqual(said, b"")
                 sender.send(compressed_block(1, 0, self.FIRST))
                 self.assertViolation(sender)
@@ -212,7 +211,7 @@ class OtherSenders(Case):
     def test_a_frame_that_is_no_shorter_is_a_violation(self):
         for index, data in (0, self.FIRST), (1, self.LAST):
             for sent in bytes(len(data)), bytes(len(data) + 1):
-                sender, _ = self.opened()
+                sender, _ = self.opened(path=f"{index} {len(sent)}")
                 sender.send(compressed_block(1, index, data, sent))
                 self.assertViolation(sender)
 

@@ -33,10 +33,10 @@ class receive_file_script {
   std::string block(std::uint64_t index, byte_view data) {
     return line(file.on_block(block_frame(7, index, data), nullptr));
   }
-  // The block in so many bytes, whatever they are.
+  // A block that comes in so many bytes, whatever they are.
   std::string compressed(std::uint64_t index, std::size_t size) {
     const byte_view data = byte_view{content}.first(size);
-    return line(file.on_block({7, index, digest_of(block_of(content, index)), data, true}, nullptr));
+    return line(file.on_block({7, index, digest_of(data), data, true}, nullptr));
   }
   std::string hole(std::uint64_t first, std::uint64_t count) { return line(file.on_hole({7, {first, count}})); }
   std::string keep(std::uint64_t first, std::uint64_t count) { return line(file.on_keep({7, {first, count}})); }
