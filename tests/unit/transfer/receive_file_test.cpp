@@ -36,7 +36,9 @@ class receive_file_script {
   // A block that comes in so many bytes, whatever they are.
   std::string compressed(std::uint64_t index, std::size_t size) {
     const byte_view data = byte_view{content}.first(size);
-    return line(file.on_block({7, index, digest_of(data), data, true}, nullptr));
+    const bool exists = index * smallest_block < content.size();
+    const digest content_digest = exists ? digest_of(block_of(content, index)) : digest{};
+    return line(file.on_block({7, index, content_digest, data, true}, nullptr));
   }
   std::string hole(std::uint64_t first, std::uint64_t count) { return line(file.on_hole({7, {first, count}})); }
   std::string keep(std::uint64_t first, std::uint64_t count) { return line(file.on_keep({7, {first, count}})); }
