@@ -13,6 +13,10 @@ endif()
 # Only a release does without assertions, ours and the standard library's.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g -D_GLIBCXX_ASSERTIONS")
+if(CMAKE_UNITY_BUILD)
+  # Batches are there to be tested, not stepped through: functions and lines suffice, and cost less to compile.
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -D_GLIBCXX_ASSERTIONS")
+endif()
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -32,9 +32,13 @@ class raw_sender {
   [[nodiscard]] net::stream& stream() { return *stream_; }
 
   // Preface and HELLO.
-  net::awaitable<void> greet(transfer::session_id id) {
+  net::awaitable<void> greet(transfer::session_id id, std::uint8_t connections = 0) {
+    co_await begin(transfer::frames::hello{1, 1, id, connections});
+  }
+  // Preface and whatever else is to come first.
+  net::awaitable<void> begin(transfer::frame first) {
     byte_buffer bytes{transfer::preface().begin(), transfer::preface().end()};
-    transfer::encode(transfer::frames::hello{1, 1, id}, bytes);
+    transfer::encode(first, bytes);
     (void)co_await stream_->write(bytes);
   }
   net::awaitable<void> say(transfer::frame value) {
