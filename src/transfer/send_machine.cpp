@@ -14,10 +14,10 @@ error said(wire_code code, const std::string& text) { return error{from_wire(cod
 
 }  // namespace
 
-send_machine::send_machine(session_id session) {
+send_machine::send_machine(session_id session, std::uint8_t further) : further_{further} {
   const byte_view start = preface();
   frames_.assign(start.begin(), start.end());
-  encode(frames::hello{protocol_version, protocol_version, session}, frames_);
+  encode(frames::hello{protocol_version, protocol_version, session, further}, frames_);
 }
 
 result<void> send_machine::on_frame(const frame& value) {
@@ -56,7 +56,11 @@ result<void> send_machine::on_welcome(const frames::welcome& welcome) {
   if (welcome.version != protocol_version) {
     return error{errc::version_unsupported, "the receiver chose a version that was not offered"};
   }
+  if (welcome.more && welcome.more->connections > further_) {
+    return violation("WELCOME allows more connections than were asked for");
+  }
   welcomed_ = true;
+  granted_ = welcome.more;
   ++progress_;
   window_ = welcome.window;
   open_files_ = welcome.open_files;
@@ -206,10 +210,15 @@ std::optional<send_task> send_machine::next_of_file(std::uint32_t id, live_entry
   send_file& file = *one.file;
   const auto run = file.next_read(std::max<std::uint64_t>(1, most_bytes / file.layout().block_size()));
   for (const frames::block_run& kept : file.take_keeps()) encode(frames::keep{id, kept}, frames_);
-  if (run) return tasks::read{id, *run};
+  if (run) return tasks::read{id, *run, one.form != offer_form::open || file.was_asked_for(run->first)};
   if (one.form != offer_form::open || one.read_whole || !file.all_sent()) return std::nullopt;
   one.read_whole = true;
   return tasks::check{id};
+}
+
+bool send_machine::has_sent_all() const {
+  return std::ranges::all_of(
+      live_, [](const auto& one) { return one.second.form != offer_form::open || one.second.finished; });
 }
 
 bool send_machine::on_read(std::uint32_t id, std::uint64_t index, const digest& content) {

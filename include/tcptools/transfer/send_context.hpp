@@ -25,6 +25,7 @@ struct send_settings {
   std::chrono::milliseconds retry_for{0};        // how long the first connection is tried for
   std::chrono::milliseconds resume_for{30'000};  // how long a lost connection is tried for
   std::optional<std::uint64_t> bytes_per_second;
+  std::optional<unsigned> connections;  // in all; nothing: some, while more bring more, and one with bytes_per_second
   bool remove_source = false;
 };
 

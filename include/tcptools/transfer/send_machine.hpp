@@ -44,6 +44,7 @@ namespace tasks {
 struct read {
   std::uint32_t id = 0;
   frames::block_run blocks;
+  bool is_answer = false;  // to NEED: to be sent on the connection that asked
 };
 // Read more of a stream; report on_stream_read(), on_stream_end().
 struct read_stream {
@@ -60,7 +61,8 @@ using send_task = std::variant<tasks::read, tasks::read_stream, tasks::check>;
 
 class send_machine {
  public:
-  explicit send_machine(session_id session);
+  // Asks to be allowed `further` connections besides this one.
+  explicit send_machine(session_id session, std::uint8_t further = 0);
 
   // Fails if the connection cannot go on: with what an ERROR said, errc::protocol_violation (tell the receiver, close)
   // or version_unsupported.
@@ -76,6 +78,8 @@ class send_machine {
   std::uint32_t offer(send_item item, offer_form form, const digest& content_digest = {}, byte_view content = {});
   // There is nothing more to offer: BYE.
   void no_more_offers();
+  // No blocks are left to be sent but those that are asked for again.
+  [[nodiscard]] bool has_sent_all() const;
   [[nodiscard]] bool said_bye() const noexcept { return said_bye_; }
 
   // What to do next; nothing while everything waits for the receiver. `most_bytes` bounds a read.
@@ -100,6 +104,8 @@ class send_machine {
   // BYE was said by both sides.
   [[nodiscard]] bool finished() const noexcept { return finished_; }
   [[nodiscard]] bool welcomed() const noexcept { return welcomed_; }
+  // How further connections may be made, once welcomed.
+  [[nodiscard]] const std::optional<frames::grant>& further() const noexcept { return granted_; }
   // Counts answers that show the receiver moving: all but PROGRESS that does not grow.
   [[nodiscard]] std::uint64_t progress() const noexcept { return progress_; }
   // Entries without an outcome, to be offered on the next connection; the machine is done for. Streams that were read
@@ -133,6 +139,8 @@ class send_machine {
   void cancel(std::uint32_t id, const error& why);
 
   std::map<std::uint32_t, live_entry> live_;
+  std::uint8_t further_;
+  std::optional<frames::grant> granted_;
   std::uint32_t last_id_ = 0;
   std::uint32_t open_count_ = 0;
   std::uint32_t window_ = limits::window_before_welcome;
