@@ -1,10 +1,6 @@
 #include "tcptools/net/key.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
-
 #include <algorithm>
-#include <stdexcept>
 
 #include "tcptools/net/secret_bytes.hpp"
 
@@ -14,15 +10,11 @@ secret::~secret() { wipe(bytes_.data(), bytes_.size()); }
 
 secret secret::random() {
   secret fresh;
-  auto* const octets = reinterpret_cast<unsigned char*>(fresh.bytes_.data());
-  if (RAND_priv_bytes(octets, static_cast<int>(size)) != 1)
-    throw std::runtime_error{"the system has no random numbers"};
+  fill_with_random(fresh.bytes_);
   return fresh;
 }
 
-bool operator==(const secret& a, const secret& b) noexcept {
-  return CRYPTO_memcmp(a.bytes_.data(), b.bytes_.data(), secret::size) == 0;
-}
+bool operator==(const secret& a, const secret& b) noexcept { return is_same_secret(a.bytes_, b.bytes_); }
 
 bool is_key_name(std::string_view name) noexcept {
   constexpr std::size_t longest = 64;

@@ -40,6 +40,12 @@ std::size_t frame_reader::held() {
   return bytes;
 }
 
+net::awaitable<result<byte_view>> frame_reader::peek(std::size_t count) {
+  const result<void> filled = co_await fill(count);
+  if (!filled) co_return filled.error();
+  co_return unread();
+}
+
 net::awaitable<result<byte_buffer>> frame_reader::take(std::size_t count) {
   const result<void> filled = co_await fill(count);
   if (!filled) co_return filled.error();

@@ -5,7 +5,7 @@
 #include <exception>
 #include <utility>
 
-#include "tcptools/net/task_group.hpp"
+#include "tcptools/net/secret_bytes.hpp"
 #include "tcptools/net/worker_pool.hpp"
 
 namespace tcptools::transfer {
@@ -18,6 +18,12 @@ bool is_background(const job& one) noexcept {
   return std::holds_alternative<jobs::claim>(one) || std::holds_alternative<jobs::keep>(one);
 }
 
+frames::grant make_grant() {
+  frames::grant more{limits::granted_connections, {}};
+  net::fill_with_random(more.secret);
+  return more;
+}
+
 }  // namespace
 
 native_receiver::native_receiver(net::stream& stream, receive_context& context, session_scope scope, session_info& info,
@@ -27,30 +33,32 @@ native_receiver::native_receiver(net::stream& stream, receive_context& context, 
       scope_{std::move(scope)},
       info_{info},
       admit_{std::move(admit)},
-      machine_{{limits::window, limits::open_files, scope_.where->largest_file(), scope_.max_bytes}},
+      machine_{{limits::window, limits::open_files, scope_.where->largest_file(), scope_.max_bytes, make_grant()}},
       runner_{*scope_.where},
       work_{stream.get_executor()},
       answers_{stream.get_executor()},
       room_{stream.get_executor()},
       end_{stream.get_executor()} {}
 
-net::awaitable<result<void>> native_receiver::run(byte_view already_read) {
+net::awaitable<result<void>> native_receiver::run(frame_reader reader) {
   net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
                           stop(wire_code::storage_failed, net::internal_error(errc::storage_failed, task, what));
                         }};
+  tasks_ = &tasks;
   tasks.spawn("store", store_jobs());
   tasks.spawn("answer", write_answers());
   tasks.spawn("watch", watch());
 
   // An exception must not get past the tasks, which use what it would destroy.
   try {
-    frame_reader reader{stream_, already_read};
     const result<void> read = co_await read_frames(reader);
     if (!read) stop(to_wire(read.error().code()), read.error());
   } catch (const std::exception& exception) {
     stop(wire_code::storage_failed, error{errc::storage_failed, exception.what()});
   }
   reading_over_ = true;
+  tasks_ = nullptr;
+  close_joined();
   wake_all();
   // The sender may not have read our last words yet: wait until it closes, so that they are not lost to a reset.
   std::array<std::byte, 4096> ignored{};
@@ -73,13 +81,63 @@ void native_receiver::stop(wire_code code, error why) {
     why = error{errc::connection_lost, "the sender closed the connection before it was done"};
   failure_ = std::move(why);
   if (peer_is_there) machine_.fail(code, failure_->text());
+  close_joined();
   wake_all();
 }
 
 void native_receiver::abort(error why) {
   if (!failure_) failure_ = std::move(why);
   stream_.close();
+  close_joined();
   wake_all();
+}
+
+result<void> native_receiver::join(const frames::join& wish, std::shared_ptr<net::stream> stream, frame_reader reader) {
+  if (tasks_ == nullptr || failure_) return error{errc::refused, "that session is over"};
+  const result<unsigned> number = machine_.join(wish);
+  if (!number) return number.error();
+  joined_.emplace(*number, stream);
+  tasks_->spawn("joined", read_joined(*number, std::move(stream), std::move(reader)));
+  return {};
+}
+
+void native_receiver::close_joined() {
+  for (const auto& [number, stream] : joined_) stream->close();
+}
+
+// How it ends makes no difference: what it did not bring is asked for on the first connection.
+net::awaitable<void> native_receiver::read_joined(unsigned number, std::shared_ptr<net::stream> stream,
+                                                  frame_reader reader) {
+  while (!reading_over_ && !failure_) {
+    co_await wait_for_room(reader);
+    result<received_frame> got = co_await reader.next();
+    if (!got || reading_over_ || failure_) {
+      if (!got && got.error().code() == errc::protocol_violation) stop(wire_code::violation, got.error());
+      break;
+    }
+    ++frames_read_;
+    const result<void> good = machine_.on_joined_frame(number, std::move(got->value), std::move(got->owner));
+    if (!good) {
+      stop(to_wire(good.error().code()), good.error());
+      break;
+    }
+    report_outcomes();
+    work_.notify_all();
+    answers_.notify_all();
+  }
+  stream->close();
+  bytes_of_past_ones_ += stream->bytes_read();
+  joined_.erase(number);
+  machine_.on_joined_end(number);
+  answers_.notify_all();
+}
+
+net::awaitable<void> native_receiver::wait_for_room(frame_reader& reader) {
+  while (!failure_ && !reading_over_ &&
+         (machine_.waiting_bytes() > limits::unstored_bytes || machine_.answer_bytes() > limits::unsent_answers ||
+          reader.held() > limits::held_memory)) {
+    co_await room_.wait();
+  }
 }
 
 net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) {
@@ -89,10 +147,7 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
     co_return error{errc::protocol_violation, "not the native protocol, though it begins like it"};
   }
   while (!machine_.finished() && !failure_) {
-    while (!failure_ && (machine_.waiting_bytes() > limits::unstored_bytes ||
-                         machine_.answer_bytes() > limits::unsent_answers || reader.held() > limits::held_memory)) {
-      co_await room_.wait();
-    }
+    co_await wait_for_room(reader);
     if (context_.observer.is_overloaded()) {
       held_up_ = true;
       co_await context_.observer.when_ready();
@@ -172,8 +227,7 @@ bool native_receiver::waits_for_peer() const noexcept {
 }
 
 std::uint64_t native_receiver::progress_marks() const noexcept {
-  return frames_read_ + stream_.bytes_read() / limits::progress_quantum +
-         stream_.bytes_written() / limits::progress_quantum;
+  return frames_read_ + bytes_read() / limits::progress_quantum + stream_.bytes_written() / limits::progress_quantum;
 }
 
 net::awaitable<void> native_receiver::watch() {
@@ -203,8 +257,14 @@ net::awaitable<void> native_receiver::watch() {
   }
 }
 
+std::uint64_t native_receiver::bytes_read() const noexcept {
+  std::uint64_t bytes = stream_.bytes_read() + bytes_of_past_ones_;
+  for (const auto& [number, stream] : joined_) bytes += stream->bytes_read();
+  return bytes;
+}
+
 void native_receiver::report_outcomes() {
-  info_.bytes_received = stream_.bytes_read();
+  info_.bytes_received = bytes_read();
   for (const receive_outcome& one : machine_.take_outcomes()) {
     ++(one.outcome ? info_.delivered : info_.failed);
     context_.observer.on_entry(info_, one);

@@ -19,8 +19,8 @@ constexpr std::uint64_t bytes_synced_per_tick = 4U << 20U;
 
 }  // namespace
 
-receive_file::receive_file(std::uint32_t id, entry item, std::uint64_t largest_size)
-    : id_{id}, item_{std::move(item)}, largest_size_{largest_size} {}
+receive_file::receive_file(std::uint32_t id, entry item, std::uint64_t largest_size, bool several)
+    : id_{id}, item_{std::move(item)}, largest_size_{largest_size}, several_{several} {}
 
 std::optional<digest> receive_file::root() const noexcept {
   return finish_ ? std::optional{finish_->root} : std::nullopt;
@@ -28,7 +28,7 @@ std::optional<digest> receive_file::root() const noexcept {
 
 bool receive_file::waits_for_sender() const noexcept {
   if (phase_ != phase::receiving || claiming_) return false;
-  return !finish_ || !needed_.empty();
+  return !finish_ || accounted_ < layout().count();
 }
 
 bool receive_file::inside(frames::block_run blocks) const noexcept {
@@ -75,13 +75,22 @@ result<void> receive_file::check_stream_block(const frames::block& block) const 
 
 result<void> receive_file::check_turn(std::uint64_t index) const {
   if (states_.get(index) >= block_state::taken || row_.is_zero(index)) return violation("a block sent twice");
-  if (finish_ && !needed_.contains(index)) return violation("a block after FINISH");
+  if (finish_ && !several_ && !needed_.contains(index)) return violation("a block after FINISH");
   return {};
 }
 
+bool receive_file::is_repeated(frames::block_run blocks) const {
+  if (!several_ || phase_ == phase::opening || is_stream() || !inside(blocks)) return false;
+  for (std::uint64_t index = blocks.first; index < blocks.first + blocks.count; ++index) {
+    if (states_.get(index) < block_state::taken && !row_.is_zero(index)) return false;
+  }
+  return true;
+}
+
 result<receive_file::step> receive_file::on_block(const frames::block& block, std::shared_ptr<const void> owner) {
-  if (phase_ != phase::receiving) return violation("BLOCK before ACCEPT or after the last block");
   step out;
+  if (is_repeated({block.index, 1})) return out;
+  if (phase_ != phase::receiving) return violation("BLOCK before ACCEPT or after the last block");
   if (is_stream()) {
     if (const result<void> good = check_stream_block(block); !good) return good.error();
     stream_size_ = layout().offset(block.index) + block.data.size();
@@ -112,6 +121,7 @@ bool receive_file::claimed_as_zero(frames::block_run blocks) const {
 }
 
 result<receive_file::step> receive_file::on_hole(const frames::hole& hole) {
+  if (is_repeated(hole.blocks)) return step{};
   if (phase_ != phase::receiving || is_stream()) return violation("HOLE where none is allowed");
   if (!inside(hole.blocks)) return violation("HOLE outside of the file");
   const std::uint64_t end = hole.blocks.first + hole.blocks.count;
@@ -151,11 +161,38 @@ result<receive_file::step> receive_file::on_keep(const frames::keep& keep) {
 result<receive_file::step> receive_file::on_finish(const frames::finish& finish) {
   if (phase_ != phase::receiving || finish_) return violation("FINISH where none is allowed");
   if (finish.size != size()) return violation("FINISH with another size");
-  if (accounted_ + needed_.size() != layout().count()) return violation("FINISH with blocks missing");
+  if (!several_ && accounted_ + needed_.size() != layout().count()) return violation("FINISH with blocks missing");
   finish_ = finish;
   step out;
+  need_missing(out);
   commit_if_complete(out);
   return out;
+}
+
+receive_file::step receive_file::on_fence(unsigned connection) {
+  step out;
+  fenced_ |= connection_set{1} << connection;
+  need_missing(out);
+  return out;
+}
+
+receive_file::step receive_file::on_connections(connection_set at_work) {
+  step out;
+  at_work_ = at_work;
+  need_missing(out);
+  return out;
+}
+
+void receive_file::need_missing(step& out) {
+  if (!finish_ || phase_ != phase::receiving || (at_work_ & ~fenced_) != 0) return;
+  std::vector<frames::block_run> missing;
+  const std::uint64_t count = layout().count();
+  for (std::uint64_t index = 0; index < count && accounted_ + needed_.size() < count; ++index) {
+    if (states_.get(index) >= block_state::taken || row_.is_zero(index) || needed_.contains(index)) continue;
+    needed_.insert(index);
+    append_run(missing, {index, 1});
+  }
+  for (const frames::block_run& run : missing) out.answers.emplace_back(frames::need{id_, run});
 }
 
 void receive_file::claim_next(std::uint64_t first, step& out) {
@@ -277,8 +314,8 @@ receive_file::step receive_file::on_written_hole(const job_results::written_hole
 
 void receive_file::commit_if_complete(step& out) {
   if (!finish_ || phase_ != phase::receiving) return;
-  // With FINISH every block is accounted for or asked for again; of an adoptable file nothing can have failed.
-  if (!adoptable_ && present_ != layout().count()) return;
+  // Of an adoptable file nothing can have failed.
+  if (accounted_ != layout().count() || (!adoptable_ && present_ != layout().count())) return;
   if (row_.root(layout()) != finish_->root) {
     out.refused = error{errc::verify_failed, "the whole does not have the promised digest"};
     out.discard = true;

@@ -3,9 +3,11 @@
 #include "tcptools/transfer/receive_machine.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <string>
 
 #include "tcptools/base/text.hpp"
+#include "tcptools/net/secret_bytes.hpp"
 #include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
@@ -46,7 +48,50 @@ result<void> receive_machine::on_hello(const frames::hello& hello) {
     return error{errc::version_unsupported, "this receiver speaks version 1 of the protocol only"};
   }
   session_ = hello.session;
-  say(frames::welcome{protocol_version, settings_.window, settings_.open_files, settings_.largest_file});
+  granted_ = std::min(hello.connections, settings_.more.connections);
+  frames::welcome welcome{protocol_version, settings_.window, settings_.open_files, settings_.largest_file};
+  if (granted_ > 0) welcome.more = frames::grant{granted_, settings_.more.secret};
+  say(welcome);
+  return {};
+}
+
+result<unsigned> receive_machine::join(const frames::join& wish) {
+  const bool is_known =
+      granted_ > 0 && session_ == wish.session && net::is_same_secret(wish.secret, settings_.more.secret);
+  if (!is_known || finished_ || failed_) return error{errc::refused, "there is no such session to join"};
+  const bool too_many = std::popcount(joined_) >= granted_ || joined_before_ == limits::joined_connections;
+  if (too_many) return error{errc::busy, "too many connections of one session"};
+  const unsigned number = joined_before_++;
+  joined_ |= connection_set{1} << number;
+  tell_connections();
+  return number;
+}
+
+void receive_machine::on_joined_end(unsigned connection) {
+  joined_ &= ~(connection_set{1} << connection);
+  tell_connections();
+}
+
+void receive_machine::tell_connections() {
+  for (auto& [id, live] : live_) {
+    if (auto* const file = std::get_if<receive_file>(&live)) apply(id, file->on_connections(joined_));
+  }
+}
+
+result<void> receive_machine::on_joined_frame(unsigned connection, frame value, std::shared_ptr<const void> owner) {
+  const auto* const block = std::get_if<frames::block>(&value);
+  const auto* const fence = std::get_if<frames::fence>(&value);
+  if (block == nullptr && fence == nullptr) return violation("a frame that has no place on a joined connection");
+  const std::uint32_t id = block != nullptr ? block->id : fence->id;
+  const result<live_entry*> live = find(id);
+  if (!live) return live.error();
+  if (*live == nullptr) return {};
+  auto* const file = std::get_if<receive_file>(*live);
+  if (file == nullptr || file->item().kind != entry_kind::file) {
+    return violation("a joined connection that carries what is no open file");
+  }
+  if (block != nullptr) return on_block(*block, std::move(owner));
+  apply(id, file->on_fence(connection));
   return {};
 }
 
@@ -80,7 +125,9 @@ result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<cons
     return {};
   }
   if (is_open) {
-    live_.emplace(offer.id, receive_file{offer.id, item, settings_.largest_file});
+    receive_file file{offer.id, item, settings_.largest_file, granted_ > 0};
+    (void)file.on_connections(joined_);  // nothing to do yet
+    live_.emplace(offer.id, std::move(file));
     ++open_count_;
     held_opens_.push_back(offer.id);
     release_opens();

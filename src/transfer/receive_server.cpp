@@ -99,7 +99,7 @@ void receive_server::recheck() {
 }
 
 net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) {
-  session one{stream, stream->identity(), {}, {}, {}, {}, {}, false};
+  session one{stream, stream->identity(), {}, {}, {}, {}, {}, false, false};
   one.info.number = ++last_number_;
   one.info.peer = stream->peer().text;
   one.info.started = clock::now();
@@ -113,7 +113,7 @@ net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) 
   }
   sessions_.emplace(one.info.number, &one);
   const at_exit leave{[this, &one] {
-    one.stream->close();
+    if (!one.joined) one.stream->close();
     sessions_.erase(one.info.number);
     session_ended_.notify_all();
   }};
@@ -136,7 +136,8 @@ net::awaitable<void> receive_server::serve(std::shared_ptr<net::stream> stream) 
     } else {
       how = co_await serve(one, bytes[0] == preface()[0] ? language::native : language::compat, bytes);
     }
-    one.info.bytes_received = stream->bytes_read();
+    if (one.joined) co_return;
+    one.info.bytes_received = one.native ? one.info.bytes_received : stream->bytes_read();
     on_end(one, how);
   }
 }
@@ -178,10 +179,41 @@ net::awaitable<result<void>> receive_server::set_scope(session& one) {
 }
 
 net::awaitable<result<void>> receive_server::serve_native(session& one, byte_view first) {
+  frame_reader reader{*one.stream, first};
+  one.stream->set_deadline(one.info.started + limits::hello_wait);
+  const result<byte_view> start = co_await reader.peek(preface().size() + 1);
+  one.stream->clear_deadline();
+  const bool is_join = start && std::ranges::equal(start->first(preface().size()), preface()) &&
+                       (*start)[preface().size()] == std::byte{static_cast<std::uint8_t>(frames::type::join)};
+  if (is_join) co_return co_await serve_joining(one, std::move(reader));
+
   auto admission = [this, &one](session_id id) { return admit_native(one, id); };
   one.native.emplace(*one.stream, context_, one.scope, one.info, std::move(admission));
   context_.observer.on_session_start(one.info);
-  co_return co_await one.native->run(first);
+  co_return co_await one.native->run(std::move(reader));
+}
+
+net::awaitable<result<void>> receive_server::serve_joining(session& one, frame_reader reader) {
+  one.stream->set_deadline(one.info.started + limits::hello_wait);
+  result<void> able;
+  if (const result<byte_buffer> start = co_await reader.take(preface().size()); !start) able = start.error();
+  if (!able) co_return able;
+  const result<received_frame> said = co_await reader.next();
+  one.stream->clear_deadline();
+  if (!said) co_return co_await turn_away(*one.stream, said.error());
+  const auto& wish = std::get<frames::join>(said->value);
+  result<void> joined = error{errc::refused, "there is no such session to join"};
+  for (auto& [number, other] : sessions_) {
+    const bool is_same = other->native && other->admitted && other->id == wish.session &&
+                         other->stream->is_encrypted() == one.stream->is_encrypted() &&
+                         is_same_owner(other->owner.get(), one.owner.get());
+    if (!is_same) continue;
+    joined = other->native->join(wish, one.stream, std::move(reader));
+    break;
+  }
+  if (!joined) co_return co_await turn_away(*one.stream, joined.error());
+  one.joined = true;
+  co_return joined;
 }
 
 net::awaitable<result<void>> receive_server::serve_compat(session& one, byte_view first) {

@@ -3,11 +3,18 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "tcptools/base/bytes.hpp"
 
 namespace tcptools::net {
+
+// Fills with what nobody can guess. Throws std::runtime_error if the system has no random numbers.
+void fill_with_random(std::span<std::byte> bytes);
+
+// Takes the same time wherever they differ. Precondition: they are of one size.
+[[nodiscard]] bool is_same_secret(byte_view a, byte_view b) noexcept;
 
 // Not left out by a compiler that sees that nobody reads them any more.
 void wipe(void* bytes, std::size_t size) noexcept;

@@ -34,6 +34,9 @@ class frame_reader {
   // What was read and is no frame yet.
   [[nodiscard]] byte_view unread() const noexcept { return {slab_->bytes.get() + start_, end_ - start_}; }
 
+  // What the next frames begin with, `count` bytes or more, without taking it. Fails as next() does.
+  [[nodiscard]] net::awaitable<result<byte_view>> peek(std::size_t count);
+
   // Takes `count` bytes that are no frame (the preface). Precondition: count is small.
   [[nodiscard]] net::awaitable<result<byte_buffer>> take(std::size_t count);
 

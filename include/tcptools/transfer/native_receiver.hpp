@@ -5,12 +5,14 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/stream.hpp"
+#include "tcptools/net/task_group.hpp"
 #include "tcptools/transfer/frame_reader.hpp"
 #include "tcptools/transfer/job_runner.hpp"
 #include "tcptools/transfer/receive_context.hpp"
@@ -29,8 +31,12 @@ class native_receiver {
                   admission admit);
 
   // Runs the connection to its end. What has arrived is stored when it returns, and no file is held any more. Success
-  // is BYE from both sides.
-  [[nodiscard]] net::awaitable<result<void>> run(byte_view already_read);
+  // is BYE from both sides. Precondition: `reader` reads from the stream, and nothing was taken yet.
+  [[nodiscard]] net::awaitable<result<void>> run(frame_reader reader);
+
+  // Takes over another connection of the session, which has said this. Fails with errc::refused or errc::busy, and then
+  // leaves it alone. Precondition: `reader` reads from `stream`.
+  [[nodiscard]] result<void> join(const frames::join& wish, std::shared_ptr<net::stream> stream, frame_reader reader);
 
   // Ends the connection soon, telling the sender why. What has arrived is stored.
   void stop(wire_code code, error why);
@@ -39,11 +45,17 @@ class native_receiver {
 
  private:
   [[nodiscard]] net::awaitable<result<void>> read_frames(frame_reader& reader);
+  net::awaitable<void> read_joined(unsigned number, std::shared_ptr<net::stream> stream, frame_reader reader);
+  // Until what has arrived is stored to a degree, and answers are sent.
+  [[nodiscard]] net::awaitable<void> wait_for_room(frame_reader& reader);
+  void close_joined();
   net::awaitable<void> store_jobs();
   net::awaitable<void> write_answers();
   net::awaitable<void> watch();
 
   void report_outcomes();
+  // From the network, on all connections.
+  [[nodiscard]] std::uint64_t bytes_read() const noexcept;
   [[nodiscard]] bool waits_for_peer() const noexcept;
   // Grows whenever the other side moved something.
   [[nodiscard]] std::uint64_t progress_marks() const noexcept;
@@ -56,6 +68,10 @@ class native_receiver {
   admission admit_;
   receive_machine machine_;
   job_runner runner_;
+
+  net::task_group* tasks_ = nullptr;                         // while it runs
+  std::map<unsigned, std::shared_ptr<net::stream>> joined_;  // by number
+  std::uint64_t bytes_of_past_ones_ = 0;                     // joined before
 
   net::event work_;     // there are jobs, or no more will come
   net::event answers_;  // there are answers, or no more will come

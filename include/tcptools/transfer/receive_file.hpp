@@ -16,6 +16,9 @@
 
 namespace tcptools::transfer {
 
+// Joined connections, a bit for each by its number.
+using connection_set = std::uint64_t;
+
 class receive_file {
  public:
   // What a step asks for: jobs to be done, frames to be sent, or the end.
@@ -27,8 +30,9 @@ class receive_file {
     bool discard = false;          // with `refused`: nothing of it is worth keeping
   };
 
-  // A stream that grows past `largest_size` is refused.
-  receive_file(std::uint32_t id, entry item, std::uint64_t largest_size);
+  // A stream that grows past `largest_size` is refused. With `several` blocks may come on further connections, and with
+  // these be lost.
+  receive_file(std::uint32_t id, entry item, std::uint64_t largest_size, bool several);
 
   [[nodiscard]] const entry& item() const noexcept { return item_; }
   // The size as far as it is known: offered, or of a stream's blocks so far.
@@ -48,6 +52,10 @@ class receive_file {
   [[nodiscard]] result<step> on_hole(const frames::hole& hole);
   [[nodiscard]] result<step> on_keep(const frames::keep& keep);
   [[nodiscard]] result<step> on_finish(const frames::finish& finish);
+  // A joined connection will bring no more blocks of this file.
+  [[nodiscard]] step on_fence(unsigned connection);
+  // The joined connections at work have become more or fewer.
+  [[nodiscard]] step on_connections(connection_set at_work);
   [[nodiscard]] step on_claimed(const job_results::claimed& claimed);
   [[nodiscard]] step on_kept(const job_results::kept& kept);
   [[nodiscard]] step on_written(const job_results::written& written);
@@ -70,6 +78,8 @@ class receive_file {
   [[nodiscard]] result<void> check_stream_block(const frames::block& block) const;
   // Whether a block may be sent now: for the first time, or because it was asked for again.
   [[nodiscard]] result<void> check_turn(std::uint64_t index) const;
+  // Of what came on several connections, some may come twice.
+  [[nodiscard]] bool is_repeated(frames::block_run blocks) const;
   [[nodiscard]] bool claimed_as_zero(frames::block_run blocks) const;
   [[nodiscard]] error violation(const char* what) const;
 
@@ -79,11 +89,14 @@ class receive_file {
   void claim_next(std::uint64_t first, step& out);
   void keep_next(step& out);
   void need_again(std::uint64_t index, step& out);
+  // After FINISH: what neither came nor can come on another connection any more.
+  void need_missing(step& out);
   void commit_if_complete(step& out);
 
   std::uint32_t id_;
   entry item_;
   std::uint64_t largest_size_;
+  bool several_;
   phase phase_ = phase::opening;
   std::uint64_t checked_ = 0;
   bool claiming_ = false;   // HAVE is not complete
@@ -100,6 +113,8 @@ class receive_file {
   std::map<std::uint64_t, unsigned> failures_;      // digests that failed, per block
   std::uint64_t stream_size_ = 0;
   std::optional<frames::finish> finish_;
+  connection_set at_work_ = 0;
+  connection_set fenced_ = 0;
   std::uint64_t worked_ = 0;
   std::uint64_t credited_ = 0;
 };

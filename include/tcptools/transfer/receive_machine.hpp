@@ -36,6 +36,7 @@ class receive_machine {
     std::uint32_t open_files = limits::open_files;
     std::uint64_t largest_file = 0;
     std::uint64_t max_bytes = unlimited_bytes;  // of all files of this connection together
+    frames::grant more = {};                    // further connections that may be joined; none: 0
   };
 
   explicit receive_machine(settings chosen);
@@ -43,9 +44,15 @@ class receive_machine {
   // Fails with errc::protocol_violation or version_unsupported: tell the sender (ERROR) and close. With errc::cancelled
   // or whatever the sender said if the frame is an ERROR. `owner` keeps alive what the frame's views point to.
   [[nodiscard]] result<void> on_frame(frame value, std::shared_ptr<const void> owner);
+  // The same for a joined connection, which join() has given a number to.
+  [[nodiscard]] result<void> on_joined_frame(unsigned connection, frame value, std::shared_ptr<const void> owner);
+  void on_joined_end(unsigned connection);
   void on_result(const job_result& value);
   // About once a second: PROGRESS for work that goes on after FINISH.
   void on_tick();
+
+  // Another connection wants to carry a part: its number, or errc::refused or errc::busy.
+  [[nodiscard]] result<unsigned> join(const frames::join& wish);
 
   // The connection ends here: ERROR, and nothing after it. Jobs go on, and their outcomes are told to take_outcomes().
   void fail(wire_code code, std::string text);
@@ -90,6 +97,7 @@ class receive_machine {
   [[nodiscard]] result<void> on_file_frame(std::uint32_t id, Event event);
   [[nodiscard]] result<void> on_cancel(const frames::cancel& cancel);
   [[nodiscard]] result<void> on_bye();
+  void tell_connections();
 
   [[nodiscard]] result<live_entry*> find(std::uint32_t id);
   [[nodiscard]] receive_file* find_file(std::uint32_t id);
@@ -113,6 +121,9 @@ class receive_machine {
   settings settings_;
   byte_allowance allowance_;
   std::optional<session_id> session_;
+  std::uint8_t granted_ = 0;    // joined connections at a time
+  unsigned joined_before_ = 0;  // numbers given so far; none is given twice
+  connection_set joined_ = 0;   // now
   std::uint32_t last_id_ = 0;
   std::map<std::uint32_t, live_entry> live_;  // entries without an outcome, by id
   std::uint32_t open_count_ = 0;              // of these, open files and streams

@@ -69,11 +69,14 @@ class receive_server {
     std::optional<compat_receiver> compat;
     std::optional<session_id> id;
     bool admitted = false;
+    bool joined = false;  // its connection is another session's now
   };
 
   net::awaitable<void> serve(std::shared_ptr<net::stream> stream);
   [[nodiscard]] net::awaitable<result<void>> serve(session& one, language spoken, byte_view first);
   [[nodiscard]] net::awaitable<result<void>> serve_native(session& one, byte_view first);
+  // Hands the connection over to the session that it says it belongs to.
+  [[nodiscard]] net::awaitable<result<void>> serve_joining(session& one, frame_reader reader);
   [[nodiscard]] net::awaitable<result<void>> serve_compat(session& one, byte_view first);
   [[nodiscard]] bool is_welcome(const session& one) const;
   // Finds out what the session's key entitles it to.

@@ -83,8 +83,8 @@ std::vector<frame_sample> make_samples() {
   add("ERROR without text", frames::error{wire_code{0xABCD}, ""}, "0F 00 0000 00000002 ABCD");
   add("WELCOME", frames::welcome{1, 0x10000, 0x0400, 0x0102030405060708},
       "21 00 0000 00000012 0001 00010000 00000400 0102030405060708");
-  add("WELCOME that allows more connections", frames::welcome{1, 0x01020304, 5, 6, frames::grant{7, secret}},
-      "21 00 0000 00000027 0001 01020304 00000005 0000000000000006 0002 0011 07" + second_digest);
+  add("WELCOME that allows more connections", frames::welcome{1, 0x0102, 5, 6, frames::grant{7, secret}},
+      "21 00 0000 00000027 0001 00000102 00000005 0000000000000006 0002 0011 07" + second_digest);
   add("ACCEPT", frames::accept{0x01020304, 0x0A0B}, "22 00 0000 0000000C 01020304 0000000000000A0B");
   add("HAVE of nothing", frames::have{0x01020304, {0x0A0B, 0x0C0D}, {}},
       "23 00 0000 00000010 01020304 0000000000000A0B 00000C0D");

@@ -23,7 +23,7 @@ namespace {
 class receive_file_script {
  public:
   explicit receive_file_script(std::size_t size, entry item)
-      : content{noise(size, size)}, file{7, std::move(item), 1U << 30U} {}
+      : content{noise(size, size)}, file{7, std::move(item), 1U << 30U, false} {}
   explicit receive_file_script(std::size_t size) : receive_file_script{size, file_entry("f", size)} {}
 
   std::string opened(std::uint64_t checked = 0, bool adoptable = false) {
@@ -517,7 +517,7 @@ TEST_CASE("a stream cannot be read again") {
 TEST_CASE("a stream that grows past what the receiver takes is refused") {
   constexpr std::uint64_t largest = smallest_block + 10;
   const byte_buffer content = noise(2 * smallest_block, 1);
-  receive_file file{7, stream_entry("s"), largest};
+  receive_file file{7, stream_entry("s"), largest, false};
   (void)file.on_opened({0, false});
   REQUIRE(file.on_block(block_frame(7, 0, block_of(content, 0)), nullptr));
   REQUIRE_FALSE(file.on_block(block_frame(7, 1, block_of(content, 1).first(10)), nullptr)->refused);
