@@ -37,13 +37,6 @@ void further_connections::begin(const frames::grant& granted) {
   tasks_.spawn("further connections", look_after());
 }
 
-void further_connections::no_more() {
-  no_more_ = true;
-  for (const member& one : members_) {
-    if (!one.connection->is_at_work()) one.connection->stop();
-  }
-}
-
 void further_connections::stop() {
   is_stopped_ = true;
   for (const member& one : members_) one.connection->stop();
@@ -70,7 +63,7 @@ void further_connections::make_more() {
     there += one.connection->has_ended() ? 0U : 1U;
     lost += one.connection->was_lost() ? 1U : 0U;
   }
-  for (; !no_more_ && lost < limits::lost_joins && there < plan_.wanted(); ++there) {
+  for (; lost < limits::lost_joins && there < plan_.wanted(); ++there) {
     member& one = members_.emplace_back();
     one.connection = std::make_unique<joined_connection>(first_, words_, settings_, join_);
     tasks_.spawn("joined connection", one.connection->run());
@@ -79,7 +72,11 @@ void further_connections::make_more() {
 
 void further_connections::cut_stalled(clock::time_point now) {
   for (member& one : members_) {
-    if (one.connection->is_at_work() && is_stalled(one, now)) one.connection->cut();
+    if (!one.connection->is_at_work()) {
+      one.moved_at = now;
+    } else if (is_stalled(one, now)) {
+      one.connection->cut();
+    }
   }
 }
 

@@ -141,9 +141,7 @@ net::awaitable<bool> native_sender::offer_more() {
     co_return true;
   }
   if (queue.exhausted()) {
-    // Further connections may be made before BYE only.
-    if (machine_.said_bye() || !machine_.has_sent_all()) co_return false;
-    further_.no_more();
+    if (machine_.said_bye()) co_return false;
     machine_.no_more_offers();
     co_return true;
   }

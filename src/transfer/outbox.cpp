@@ -30,7 +30,7 @@ void outbox::close_entry(std::uint32_t id) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
   found->second.is_closed = true;
-  settle(found);
+  settle(id, found->second);
 }
 
 void outbox::forget_entry(std::uint32_t id) {
@@ -46,15 +46,18 @@ void outbox::forget_entry(std::uint32_t id) {
   }
 }
 
-outbox::connection_id outbox::join() noexcept {
-  ++joined_;
-  return ++last_joined_;
+outbox::connection_id outbox::join() {
+  const connection_id fresh = ++last_joined_;
+  joined_.insert(fresh);
+  for (const auto& [id, entry] : entries_) {
+    if (needs_fence(entry)) fences_[fresh].push_back(id);
+  }
+  return fresh;
 }
 
 void outbox::leave(connection_id one) {
-  --joined_;
+  joined_.erase(one);
   fences_.erase(one);
-  for (auto& [id, entry] : entries_) entry.carriers.erase(one);
 }
 
 bool outbox::has_any_for(connection_id one) const {
@@ -63,7 +66,7 @@ bool outbox::has_any_for(connection_id one) const {
 }
 
 bool outbox::has_rivals(connection_id one) const {
-  if (one == first) return joined_ > 0 && !waiting_.empty() && waiting_.front().id != 0;
+  if (one == first) return !joined_.empty() && !waiting_.empty() && waiting_.front().id != 0;
   return !fences_.contains(one);
 }
 
@@ -88,19 +91,17 @@ outbox::piece outbox::take_at(std::deque<waiting_piece>::iterator at, connection
   under_way_ += taken.content.size;
   if (taken.id == 0) return std::move(taken.content);
   --waiting_for_any_;
-  const auto entry = entries_.find(taken.id);
-  --entry->second.waiting;
-  if (one != first) entry->second.carriers.insert(one);
-  settle(entry);
+  open_entry& entry = entries_.at(taken.id);
+  --entry.waiting;
+  if (one != first) entry.was_joined = true;
+  settle(taken.id, entry);
   return std::move(taken.content);
 }
 
-// No connection will carry more of it: those that did say so.
-void outbox::settle(std::map<std::uint32_t, open_entry>::iterator at) {
-  const open_entry& entry = at->second;
-  if (!entry.is_closed || entry.waiting > 0) return;
-  for (const connection_id one : entry.carriers) fences_[one].push_back(at->first);
-  entries_.erase(at);
+// No connection will carry more of it: that those at work have not lost some is for each of them to say.
+void outbox::settle(std::uint32_t id, const open_entry& entry) {
+  if (!needs_fence(entry)) return;
+  for (const connection_id one : joined_) fences_[one].push_back(id);
 }
 
 void outbox::on_written(std::size_t size) noexcept { under_way_ -= size; }

@@ -136,7 +136,10 @@ result<void> send_machine::on_delivered(const frames::delivered& delivered) {
   const live_entry& one = **live;
   const bool was_small = one.form == offer_form::with_content || one.form == offer_form::promised;
   if (was_small) promise_ = delivered.unchanged;
-  const bool all_sent = (one.form != offer_form::open || one.finished) && (!one.file || one.file->all_sent());
+  // What was asked for again may have come on another connection meanwhile.
+  const bool may_come_otherwise = granted_ && one.form == offer_form::open;
+  const bool all_sent =
+      (one.form != offer_form::open || one.finished) && (!one.file || may_come_otherwise || one.file->all_sent());
   if (!all_sent) return violation("DELIVERED before everything was sent");
   const std::string& path = delivered.path.empty() ? one.item.what.item.path : delivered.path;
   end(delivered.id, sent{path, delivered.unchanged});
@@ -214,11 +217,6 @@ std::optional<send_task> send_machine::next_of_file(std::uint32_t id, live_entry
   if (one.form != offer_form::open || one.read_whole || !file.all_sent()) return std::nullopt;
   one.read_whole = true;
   return tasks::check{id};
-}
-
-bool send_machine::has_sent_all() const {
-  return std::ranges::all_of(
-      live_, [](const auto& one) { return one.second.form != offer_form::open || one.second.finished; });
 }
 
 bool send_machine::on_read(std::uint32_t id, std::uint64_t index, const digest& content) {

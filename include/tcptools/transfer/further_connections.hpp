@@ -30,8 +30,6 @@ class further_connections {
 
   // The receiver allows some. To be called once at most; does nothing once stopped.
   void begin(const frames::grant& granted);
-  // BYE is on its way: those that are not there yet will not come.
-  void no_more();
   // Ends all of them soon; join() returns when they have ended.
   void stop();
   [[nodiscard]] net::awaitable<void> join() { co_await tasks_.join(); }
@@ -60,7 +58,6 @@ class further_connections {
   net::task_group tasks_;
   connection_plan plan_{1, true};
   std::vector<member> members_;  // those that have ended, too
-  bool no_more_ = false;
   bool is_stopped_ = false;
 };
 

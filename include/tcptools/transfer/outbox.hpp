@@ -32,7 +32,7 @@ class outbox {
   void put(piece frames);
   // BLOCK frames of this file, for any connection.
   void put_blocks(std::uint32_t id, piece blocks);
-  // FINISH of this file is in: each joined connection that carried blocks of it is to say FENCE.
+  // FINISH of this file is in. If blocks of it were carried by a joined connection, each of these is to say FENCE.
   void close_entry(std::uint32_t id);
   // Entries have an outcome: nobody waits for their blocks.
   template <class Predicate>
@@ -45,7 +45,7 @@ class outbox {
   }
 
   // A joined connection begins.
-  [[nodiscard]] connection_id join() noexcept;
+  [[nodiscard]] connection_id join();
   // It is gone; what it took is lost.
   void leave(connection_id one);
 
@@ -75,13 +75,16 @@ class outbox {
   // A file of which blocks were put in.
   struct open_entry {
     std::size_t waiting = 0;  // pieces
-    std::set<connection_id> carriers;
+    bool was_joined = false;  // a joined connection carried some, and may lose them
     bool is_closed = false;
   };
 
   [[nodiscard]] piece take_at(std::deque<waiting_piece>::iterator at, connection_id one);
   void forget_entry(std::uint32_t id);
-  void settle(std::map<std::uint32_t, open_entry>::iterator at);
+  void settle(std::uint32_t id, const open_entry& entry);
+  [[nodiscard]] static bool needs_fence(const open_entry& entry) noexcept {
+    return entry.is_closed && entry.waiting == 0 && entry.was_joined;
+  }
 
   std::deque<waiting_piece> waiting_;
   std::size_t waiting_bytes_ = 0;
@@ -90,7 +93,7 @@ class outbox {
   std::map<std::uint32_t, open_entry> entries_;
   std::map<connection_id, std::vector<std::uint32_t>> fences_;  // to be said, by entry
   connection_id last_joined_ = first;
-  std::size_t joined_ = 0;  // at work
+  std::set<connection_id> joined_;  // at work
   bool has_had_blocks_ = false;
 };
 

@@ -78,8 +78,6 @@ class send_machine {
   std::uint32_t offer(send_item item, offer_form form, const digest& content_digest = {}, byte_view content = {});
   // There is nothing more to offer: BYE.
   void no_more_offers();
-  // No blocks are left to be sent but those that are asked for again.
-  [[nodiscard]] bool has_sent_all() const;
   [[nodiscard]] bool said_bye() const noexcept { return said_bye_; }
 
   // What to do next; nothing while everything waits for the receiver. `most_bytes` bounds a read.
