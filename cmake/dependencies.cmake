@@ -27,6 +27,11 @@ if(NOT XXHASH_FOUND)
   tcptools_missing("xxHash 0.8 or later" libxxhash-dev)
 endif()
 
+pkg_check_modules(ZSTD QUIET IMPORTED_TARGET libzstd>=1.4)
+if(NOT ZSTD_FOUND)
+  tcptools_missing("zstd 1.4 or later" libzstd-dev)
+endif()
+
 pkg_check_modules(LIBEDIT QUIET IMPORTED_TARGET libedit)
 if(NOT LIBEDIT_FOUND)
   tcptools_missing("libedit" libedit-dev)

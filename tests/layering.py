@@ -43,8 +43,8 @@ LIBRARIES = {
 # no I/O, no clock, and nothing of their own floor that is not such a room.
 QUIET_ROOMS = {
     "transfer": [
-        "*protocol*", "*_machine*", "*_format*", "block_map", "byte_allowance", "digest", "entry", "glob", "jobs", "limits",
-        "receive_file", "safe_path", "send_file", "session_rights", "source", "store",
+        "*protocol*", "*_machine*", "*_format*", "block_map", "byte_allowance", "compression_choice", "digest", "entry", "glob",
+        "jobs", "limits", "receive_file", "safe_path", "send_file", "session_rights", "source", "store", "zstd_block",
     ],
     "net": [
         "address", "cidr", "failure_throttle", "key", "key_ring", "key_text", "proxy_header", "secret_bytes", "tls_alert",

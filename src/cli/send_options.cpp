@@ -1,6 +1,12 @@
 #include "cli/send_options.hpp"
 
+#include <charconv>
+#include <optional>
+#include <string>
+#include <system_error>
+
 #include "cli/option_types.hpp"
+#include "tcptools/transfer/limits.hpp"
 
 namespace tcptools::cli {
 namespace {
@@ -12,6 +18,17 @@ result<std::uint64_t> parse_rate(const std::string& text) {
   auto rate = parse_size(text);
   if (rate && *rate < least_rate) return error{errc::usage, "must be at least 4KiB (a second)"};
   return rate;
+}
+
+// Nothing: as many as are worth it.
+result<std::optional<unsigned>> parse_streams(const std::string& text) {
+  if (text == "auto") return std::optional<unsigned>{};
+  unsigned count = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const bool is_number = failure == std::errc{} && end == text.data() + text.size();
+  if (is_number && count >= 1 && count <= transfer::limits::most_connections) return std::optional{count};
+  return error{errc::usage, in_quotes(text) + " is neither auto nor a number from 1 to " +
+                                std::to_string(transfer::limits::most_connections)};
 }
 
 }  // namespace
@@ -58,6 +75,16 @@ void add_send_options(CLI::App& app, send_options& options) {
            [&options](auto value) { options.deadline = value; });
   add_parsed(app, "--limit-rate", "SIZE", "Send at most this much per second", parse_rate,
              [&settings](std::uint64_t value) { settings.bytes_per_second = value; });
+  add_choice(app, "--compress", settings.compress,
+             choices<transfer::compression_mode>{{"auto", transfer::compression_mode::automatic},
+                                                 {"zstd", transfer::compression_mode::always},
+                                                 {"off", transfer::compression_mode::off}},
+             "Content on its way; auto: where it shrinks and the network is slower than compressing");
+  add_parsed(app, "--streams", "N|auto",
+             "Use up to N connections (1 to 16) at once; auto: more than one only where that is faster, and never with "
+             "--limit-rate",
+             parse_streams, [&settings](std::optional<unsigned> value) { settings.connections = value; })
+      ->default_str("auto");
 
   add_choice(
       app, "--progress", options.progress,

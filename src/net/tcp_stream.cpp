@@ -153,4 +153,13 @@ std::size_t tcp_stream::unacknowledged() const {
   return static_cast<std::size_t>(std::max(count, 0));
 }
 
+path_state tcp_stream::path() const {
+  tcp_info known{};
+  socklen_t size = sizeof known;
+  const bool is_known =
+      socket_.is_open() && ::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &known, &size) == 0;
+  if (!is_known) return {};
+  return {std::chrono::microseconds{known.tcpi_rtt}, known.tcpi_unacked > 0};
+}
+
 }  // namespace tcptools::net

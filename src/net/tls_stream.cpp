@@ -45,6 +45,7 @@ class tls_stream final : public patient_stream, public std::enable_shared_from_t
   void set_deadline(clock::time_point when) override { over_->set_deadline(when); }
   void clear_deadline() override { over_->clear_deadline(); }
   [[nodiscard]] std::size_t unacknowledged() const override;
+  [[nodiscard]] path_state path() const override { return over_->path(); }
   [[nodiscard]] const peer_info& peer() const override { return over_->peer(); }
   [[nodiscard]] std::shared_ptr<const peer_identity> identity() const override { return identity_; }
   [[nodiscard]] bool is_encrypted() const override { return true; }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "tcptools/transfer/limits.hpp"
+
 namespace tcptools::transfer {
 namespace {
 
-// Runs of memory kept for reuse; more are under way at a time only for very large blocks.
-constexpr std::size_t memory_kept = 6;
+// Runs of memory kept for reuse: no more are under way at a time than there are connections, and a few that wait.
+constexpr std::size_t memory_kept = limits::most_connections + 5;
 
 }  // namespace
 

@@ -120,7 +120,7 @@ result<std::unique_ptr<source_file>> open_disk_file(const source_item& item, boo
     return error{errc::source_unreadable,
                  in_quotes(item.origin) + " does not tell its size: send it as standard input"};
   }
-  ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  if (item.item.size > limits::inline_content) ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   return std::unique_ptr<source_file>{std::make_unique<disk_file>(std::move(file), item)};
 }
 

@@ -17,6 +17,7 @@ std::vector<job_result> job_runner::run(std::span<job> batch) {
   results_.clear();
   results_.reserve(batch.size());
   const auto is_put = [](const job& one) { return std::holds_alternative<jobs::put>(one); };
+  const auto is_find = [](const job& one) { return std::holds_alternative<jobs::find>(one); };
   for (auto at = batch.begin(); at != batch.end();) {
     if (is_put(*at)) {
       const auto end = std::find_if_not(at, batch.end(), is_put);
@@ -24,9 +25,16 @@ std::vector<job_result> job_runner::run(std::span<job> batch) {
       at = end;
       continue;
     }
+    if (is_find(*at)) {
+      const auto end = std::find_if_not(at, batch.end(), is_find);
+      find_all({at, end});
+      at = end;
+      continue;
+    }
     std::visit(
         [this](auto& work) {
-          if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(work)>, jobs::put>) operate(work);
+          using kind = std::remove_cvref_t<decltype(work)>;
+          if constexpr (!std::is_same_v<kind, jobs::put> && !std::is_same_v<kind, jobs::find>) operate(work);
         },
         *at);
     ++at;
@@ -48,8 +56,17 @@ void job_runner::put_all(std::span<job> puts) {
   }
 }
 
-void job_runner::operate(jobs::find& work) {
-  results_.emplace_back(job_results::found{work.id, store_.find(work.item, work.content_digest)});
+void job_runner::find_all(std::span<const job> finds) {
+  std::vector<promised_file> files;
+  files.reserve(finds.size());
+  for (const job& one : finds) {
+    const auto& find = std::get<jobs::find>(one);
+    files.push_back({&find.item, find.content_digest});
+  }
+  std::vector<result<std::optional<placed>>> outcomes = store_.find(files);
+  for (std::size_t i = 0; i < finds.size(); ++i) {
+    results_.emplace_back(job_results::found{std::get<jobs::find>(finds[i]).id, std::move(outcomes[i])});
+  }
 }
 
 void job_runner::operate(jobs::make& work) {
@@ -97,9 +114,16 @@ void job_runner::operate(const jobs::keep& work) {
   results_.emplace_back(job_results::kept{work.id, work.first, std::move(kept)});
 }
 
+result<byte_view> job_runner::content_of(const jobs::write& work) {
+  if (!work.compressed) return work.content.bytes;
+  return decompressor_.decompress(work.content.bytes, work.length);
+}
+
 void job_runner::operate(const jobs::write& work) {
-  results_.emplace_back(job_results::written{work.id, work.index, work.content.bytes.size(),
-                                             file(work.id).write(work.index, work.content.bytes, work.content_digest)});
+  const result<byte_view> content = content_of(work);
+  result<void> outcome =
+      content ? file(work.id).write(work.index, *content, work.content_digest) : result<void>{content.error()};
+  results_.emplace_back(job_results::written{work.id, work.index, work.length, std::move(outcome)});
 }
 
 void job_runner::operate(const jobs::write_hole& work) {

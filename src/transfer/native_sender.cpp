@@ -19,7 +19,6 @@ constexpr std::size_t bytes_per_read = 256U << 10U;
 constexpr std::size_t bytes_of_small_files = 256U << 10U;  // read in one job
 constexpr std::size_t small_files_per_job = 64;
 constexpr std::uint64_t least_progress = 1U << 20U;
-constexpr std::size_t outbox_limit = 512U << 10U;
 constexpr std::chrono::milliseconds stream_patience{250};
 constexpr std::chrono::milliseconds signal_grace{20};
 
@@ -30,20 +29,22 @@ bool is_small(offer_form form) noexcept { return form == offer_form::with_conten
 native_sender::native_sender(net::stream& stream, send_context& context, session_id session)
     : stream_{stream},
       context_{context},
-      machine_{session},
+      machine_{session, further_connections::most(context.settings),
+               context.settings.compress != compression_mode::off},
       reader_{context.queue.from()},
+      compression_{context.settings.compress},
       news_{stream.get_executor()},
-      outgoing_{stream.get_executor()},
-      end_{stream.get_executor()} {
-  if (context.settings.bytes_per_second) limiter_.emplace(*context.settings.bytes_per_second);
-}
+      end_{stream.get_executor()},
+      carrier_{stream.get_executor(), context.settings.bytes_per_second,
+               [this](std::size_t size, std::chrono::nanoseconds took) { on_written(size, took); }},
+      further_{stream, carrier_, context.settings, session,
+               [this](std::string_view task, std::string_view what) { on_exception(task, what); }} {}
 
 net::awaitable<result<void>> native_sender::run() {
-  net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
-                          fail(net::internal_error(errc::connection_lost, task, what));
-                        }};
+  net::task_group tasks{stream_.get_executor(),
+                        [this](std::string_view task, std::string_view what) { on_exception(task, what); }};
   tasks.spawn("answers", read_answers());
-  tasks.spawn("write", write_pieces());
+  tasks.spawn("write", write_words());
   tasks.spawn("watch", watch());
   push_frames();
   // An exception must not get past the tasks, which use what it would destroy.
@@ -52,9 +53,11 @@ net::awaitable<result<void>> native_sender::run() {
   } catch (const std::exception& exception) {
     fail(error{errc::connection_lost, exception.what()});
   }
-  producing_over_ = true;
   over_ = true;
+  further_.stop();
+  carrier_.finish();
   wake_all();
+  co_await further_.join();
   co_await tasks.join();
   stream_.close();
   co_await settle_outcomes();
@@ -83,21 +86,25 @@ void native_sender::break_off(error why) {
   if (failure_ || machine_.finished()) return;
   byte_buffer farewell;
   encode(frames::error{to_wire(why.code()), why.text()}, farewell);
-  outbox_.clear();
-  outbox_bytes_ = 0;
-  push(std::move(farewell));
+  carrier_.words().clear();
+  carrier_.words().put(std::move(farewell));
   fail(std::move(why));
 }
 
 void native_sender::fail(error why) {
   if (!failure_ && !machine_.finished()) failure_ = std::move(why);
+  further_.stop();
   wake_all();
+}
+
+void native_sender::on_exception(std::string_view task, std::string_view what) {
+  fail(net::internal_error(errc::connection_lost, task, what));
 }
 
 net::awaitable<void> native_sender::produce() {
   while (!machine_.finished() && !failure_) {
     co_await settle_outcomes();
-    if (outbox_bytes_ >= outbox_limit) {
+    if (carrier_.words().is_full()) {
       co_await news_.wait();
       continue;
     }
@@ -205,7 +212,7 @@ net::awaitable<void> native_sender::perform(tasks::read task) {
   };
   read_run run = co_await on_source(std::move(read));
 
-  piece out;
+  std::vector<std::span<std::byte>> blocks;
   for (const auto& one : run.pieces) {
     if (const auto* hole = std::get_if<frames::block_run>(&one)) {
       machine_.on_hole(task.id, *hole);
@@ -215,15 +222,21 @@ net::awaitable<void> native_sender::perform(tasks::read task) {
     }
     const auto& block = std::get<read_block>(one);
     if (machine_.on_read(task.id, block.index, block.content_digest)) {
-      out.views.push_back(block.frame);
-      out.size += block.frame.size();
+      blocks.push_back(block.frame);
     }
     context_.observer.on_content(what, layout.length(block.index));
   }
   push_frames();
-  if (!out.views.empty()) {
-    out.memory = std::move(run.memory);
-    push(std::move(out));
+  if (!blocks.empty()) co_await compress(task.id, blocks);
+  if (!blocks.empty() && !failure_) {
+    outbox::piece out{{}, std::move(run.memory), {blocks.begin(), blocks.end()}, 0};
+    for (const byte_view block : out.views) out.size += block.size();
+    if (task.is_answer) {
+      carrier_.words().put(std::move(out));
+    } else {
+      carrier_.words().put_blocks(task.id, std::move(out));
+    }
+    carrier_.wake();
   }
   if (!run.end) machine_.on_read_failed(task.id, run.end.error());
 }
@@ -247,6 +260,11 @@ net::awaitable<void> native_sender::perform(tasks::read_stream task) {
     context_.observer.on_content(what, block.grown);
     byte_buffer out;
     encode(frames::block{task.id, block.index, block.content_digest, block.content}, out);
+    if (block.content.size() == std::size_t{1} << what.item.block_log2) {
+      std::span<std::byte> whole{out};
+      co_await compress(task.id, {&whole, 1});
+      out.resize(whole.size());
+    }
     push(std::move(out));
   }
   if (!step->ended) co_return;
@@ -263,6 +281,17 @@ net::awaitable<void> native_sender::perform(tasks::check task) {
   auto check = [this, &what, &task] { return reader_.check_unchanged(task.id, what); };
   const result<void> unchanged = co_await on_source(std::move(check));
   machine_.on_checked(task.id, unchanged);
+  carrier_.words().close_entry(task.id);
+  carrier_.wake();
+}
+
+net::awaitable<void> native_sender::compress(std::uint32_t id, std::span<std::span<std::byte>> block_frames) {
+  if (!machine_.may_compress(id)) co_return;
+  const auto how = compression_.next(id, carrier_.words().size() > 0);
+  if (how == compression_choice::attempt::none) co_return;
+  auto pack = [this, block_frames, how] { return packer_.pack(block_frames, how); };
+  const block_packer::measure packed = co_await on_source(std::move(pack));
+  compression_.on_compressed(packed.tried, packed.became, packed.took);
 }
 
 // Tells outcomes, and does what they ask for: a delivered source is removed, a busy receiver is asked again later.
@@ -271,6 +300,7 @@ net::awaitable<void> native_sender::settle_outcomes() {
   if (outcomes_.empty()) co_return;
   const auto has_ended = [this](std::uint32_t id) { return machine_.find_item(id) == nullptr; };
   reader_.close_if(has_ended);
+  carrier_.words().forget_if(has_ended);
   std::erase_if(streams_, [&](const auto& one) { return has_ended(one.first); });
   for (send_outcome& one : std::exchange(outcomes_, {})) {
     if (!one.outcome && one.outcome.error().code() == errc::busy) {
@@ -312,6 +342,7 @@ net::awaitable<void> native_sender::read_answers() {
       }
       break;
     }
+    if (std::holds_alternative<frames::welcome>(got->value) && machine_.further()) further_.begin(*machine_.further());
     news_.notify_all();
   }
   wake_all();
@@ -325,43 +356,20 @@ void native_sender::on_unreadable(const error& why) {
   fail(why);
 }
 
-net::awaitable<result<void>> native_sender::write(const std::vector<byte_view>& views) {
-  if (!limiter_) co_return co_await stream_.write(views);
-  for (byte_view view : views) {
-    while (!view.empty()) {
-      const byte_view now = view.first(std::min(view.size(), limiter_->largest_piece()));
-      view = view.subspan(now.size());
-      held_up_ = true;
-      co_await net::sleep_for(limiter_->reserve(now.size(), clock::now()));
-      held_up_ = false;
-      const result<void> written = co_await stream_.write(now);
-      if (!written) co_return written;
-    }
-  }
-  co_return result<void>{};
-}
-
-net::awaitable<void> native_sender::write_pieces() {
-  while (!outbox_.empty() || !producing_over_) {
-    if (outbox_.empty()) {
-      co_await outgoing_.wait();
-      continue;
-    }
-    const piece one = std::move(outbox_.front());
-    outbox_.pop_front();
-    const result<void> written = co_await write(one.views);
-    note_progress();
-    outbox_bytes_ -= std::min(outbox_bytes_, one.size);
-    news_.notify_all();
-    if (!written) {
-      fail(written.error());
-      break;
-    }
-    context_.observer.on_wire(one.size);
-    if (failure_) end_.notify_all();
-  }
+net::awaitable<void> native_sender::write_words() {
+  const result<void> written = co_await carrier_.carry(stream_, outbox::first);
+  note_progress();
+  if (!written) fail(written.error());
   writing_over_ = true;
   end_.notify_all();
+}
+
+void native_sender::on_written(std::size_t size, std::chrono::nanoseconds took) {
+  compression_.on_written(size, took);
+  note_progress();
+  context_.observer.on_wire(size);
+  news_.notify_all();
+  if (failure_) end_.notify_all();
 }
 
 net::awaitable<void> native_sender::watch() {
@@ -375,12 +383,13 @@ net::awaitable<void> native_sender::watch() {
     const auto now = clock::now();
     if (failure_ || over_) {
       if (!last_words_until) last_words_until = now + limits::goodbye_wait;
-      if (now >= *last_words_until || writing_over_ || outbox_bytes_ == 0) stream_.close();
+      if (now >= *last_words_until || writing_over_ || carrier_.words().size() == 0) stream_.close();
       continue;
     }
     note_progress();
-    const std::uint64_t moved = machine_.progress() + acknowledged() / limits::progress_quantum;
-    if (moved != marks || on_source_ || held_up_) moved_at = now;
+    const std::size_t quantum = machine_.zstd_chosen() ? limits::compressed_quantum : limits::progress_quantum;
+    const std::uint64_t moved = machine_.progress() + acknowledged() / quantum;
+    if (moved != marks || on_source_ || carrier_.is_holding_up()) moved_at = now;
     marks = moved;
     if (now - moved_at >= idle)
       break_off(error{errc::timed_out, "the receiver moved nothing for " + format_duration(idle)});
@@ -388,14 +397,9 @@ net::awaitable<void> native_sender::watch() {
   stream_.close();
 }
 
-std::uint64_t native_sender::acknowledged() const noexcept {
-  // What is under way may be more than what was written: encryption adds to it.
-  return stream_.bytes_written() - std::min<std::uint64_t>(stream_.bytes_written(), stream_.unacknowledged());
-}
-
 // More than frames about nothing: a receiver that dies at the same point each time makes no progress. Asked after every
 // write, as a connection may be lost before watch() has looked once.
-void native_sender::note_progress() noexcept {
+void native_sender::note_progress() {
   if (!progressed_ && acknowledged() >= least_progress) progressed_ = true;
 }
 
@@ -404,20 +408,14 @@ void native_sender::push_frames() {
 }
 
 void native_sender::push(byte_buffer frames) {
-  const byte_view all{frames};
-  push(piece{std::move(frames), nullptr, {all}, all.size()});
-}
-
-void native_sender::push(piece one) {
   if (failure_) return;  // the last word was said
-  outbox_bytes_ += one.size;
-  outbox_.push_back(std::move(one));
-  outgoing_.notify_all();
+  carrier_.words().put(std::move(frames));
+  carrier_.wake();
 }
 
 void native_sender::wake_all() {
   news_.notify_all();
-  outgoing_.notify_all();
+  carrier_.wake();
   end_.notify_all();
 }
 

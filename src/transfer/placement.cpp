@@ -19,11 +19,25 @@ namespace tcptools::transfer {
 namespace {
 
 constexpr std::string_view temporary_suffix = ".tmp";
+constexpr mode_t temporary_mode = 0600;
 constexpr unsigned most_versions = 100'000;
 constexpr std::size_t most_open_directories = 32;
 
 std::string version_of(const std::string& path, unsigned number) {
   return number == 0 ? path : path + "." + std::to_string(number);
+}
+
+// From what `now` says to what the entry says.
+result<void> change_metadata(int fd, const struct stat& now, const entry& item) {
+  const auto mode = static_cast<mode_t>(item.mode & 0777U);
+  if ((now.st_mode & 07777U) != mode && ::fchmod(fd, mode) != 0)
+    return storage_error(errno, "set the mode of " + in_quotes(item.path));
+  const timespec wanted{static_cast<time_t>(item.modified.seconds), static_cast<long>(item.modified.nanoseconds)};
+  const bool same = now.st_mtim.tv_sec == wanted.tv_sec && now.st_mtim.tv_nsec == wanted.tv_nsec;
+  const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, wanted};
+  if (!same && ::futimens(fd, times.data()) != 0)
+    return storage_error(errno, "set the time of " + in_quotes(item.path));
+  return {};
 }
 
 }  // namespace
@@ -56,8 +70,12 @@ result<std::optional<named_version>> newest_version(const store_place& place, in
 result<std::optional<older_version>> find_older(const store_place& place, const entry& item) {
   const result<unique_fd> parent = open_parent(place, item.path);
   if (!parent) return parent.error();
-  if (!*parent) return std::optional<older_version>{};
-  const result<std::optional<named_version>> newest = newest_version(place, parent->get(), item.path);
+  return find_older(place, parent->get(), item);
+}
+
+result<std::optional<older_version>> find_older(const store_place& place, int parent, const entry& item) {
+  if (parent < 0) return std::optional<older_version>{};
+  const result<std::optional<named_version>> newest = newest_version(place, parent, item.path);
   if (!newest) return newest.error();
   if (!*newest) return std::optional<older_version>{};
 
@@ -67,8 +85,8 @@ result<std::optional<older_version>> find_older(const store_place& place, const 
       is_regular && item.kind == entry_kind::file && std::cmp_equal(found.status.st_size, item.size);
   if (place.options.on_conflict == conflict_policy::refuse && !may_be_equal) return is_there_already(found.path);
   if (!is_regular) return std::optional<older_version>{};
-  found.fd.reset(::openat(parent->get(), std::string{leaf_of(found.path)}.c_str(),
-                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  found.fd.reset(
+      ::openat(parent, std::string{leaf_of(found.path)}.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!found.fd || ::fstat(found.fd.get(), &found.status) != 0 || !S_ISREG(found.status.st_mode))
     return std::optional<older_version>{};
   return std::optional<older_version>{std::move(found)};
@@ -79,15 +97,11 @@ error is_there_already(const std::string& path) { return error{errc::conflict, i
 result<void> set_metadata(int fd, const entry& item) {
   struct stat now{};
   if (::fstat(fd, &now) != 0) return storage_error(errno, "look at " + in_quotes(item.path));
-  const auto mode = static_cast<mode_t>(item.mode & 0777U);
-  if ((now.st_mode & 07777U) != mode && ::fchmod(fd, mode) != 0)
-    return storage_error(errno, "set the mode of " + in_quotes(item.path));
-  const timespec wanted{static_cast<time_t>(item.modified.seconds), static_cast<long>(item.modified.nanoseconds)};
-  const bool same = now.st_mtim.tv_sec == wanted.tv_sec && now.st_mtim.tv_nsec == wanted.tv_nsec;
-  const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, wanted};
-  if (!same && ::futimens(fd, times.data()) != 0)
-    return storage_error(errno, "set the time of " + in_quotes(item.path));
-  return {};
+  return change_metadata(fd, now, item);
+}
+
+result<void> touch(const store_place& place, const older_version& older, const entry& item) {
+  return place.options.keep_existing ? result<void>{} : change_metadata(older.fd.get(), older.status, item);
 }
 
 result<void> touch(const store_place& place, int fd, const entry& item) {
@@ -124,19 +138,29 @@ bool is_file_of(int fd, int directory, const std::string& name) {
 result<temporary_file> temporary_file::create(const store_place& place) {
   for (;;) {
     std::string name = temporary_name();
-    unique_fd fd{
-        ::openat(place.unfinished.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+    unique_fd fd{::openat(place.unfinished.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                          temporary_mode)};
     if (!fd && errno == EEXIST) continue;
     if (!fd) return storage_error(errno, "make a temporary file");
-    if (lock_file(fd.get()) == lock_state::failed) {
+    const lock_state lock = lock_file(fd.get());
+    if (lock == lock_state::failed) {
       const int number = errno;
       (void)::unlinkat(place.unfinished.get(), name.c_str(), 0);
       return storage_error(number, "lock a temporary file");
     }
-    // A cleaner may have come between the two and removed it.
-    if (is_file_of(fd.get(), place.unfinished.get(), name))
+    // A cleaner may have come between the two: it has the lock, or has removed it.
+    struct stat made{};
+    if (lock == lock_state::ours && ::fstat(fd.get(), &made) == 0 && made.st_nlink > 0)
       return temporary_file{place.unfinished.get(), std::move(fd), std::move(name)};
   }
+}
+
+// It is new: its mode is the one it was made with, its time is no entry's.
+result<void> temporary_file::set_metadata(const entry& item) const {
+  struct stat now{};
+  now.st_mode = temporary_mode;
+  now.st_mtim.tv_nsec = UTIME_OMIT;
+  return change_metadata(fd_.get(), now, item);
 }
 
 temporary_file::~temporary_file() {
@@ -168,22 +192,41 @@ result<void> check_not_own(const store_place& place, int directory, std::string_
 
 result<int> parents::open(std::string_view path, purpose what) {
   const std::string_view above = parent_of(path);
-  if (const auto found = open_.find(above); found != open_.end()) {
-    found->second.changed |= what == purpose::place;
-    return found->second.fd.get();
+  if (directory* const found = find(above)) {
+    found->looked_at_only = false;
+    found->changed |= what == purpose::place;
+    return found->fd.get();
   }
-  if (open_.size() >= most_open_directories) sync_open();
   bool made = false;
   result<unique_fd> parent = open_parent(place_, path, &made);
   if (!parent) return parent.error();
-  directory one{std::move(*parent), what == purpose::place || made, std::string{path}};
+  return add(above, {std::move(*parent), false, what == purpose::place || made, std::string{path}});
+}
+
+result<int> parents::look(std::string_view path) {
+  const std::string_view above = parent_of(path);
+  if (const directory* const found = find(above)) return found->fd.get();
+  result<unique_fd> parent = open_parent(place_, path);
+  if (!parent) return parent.error();
+  if (!*parent) return -1;
+  return add(above, {std::move(*parent), true, false, std::string{path}});
+}
+
+parents::directory* parents::find(std::string_view above) {
+  const auto found = open_.find(above);
+  return found == open_.end() ? nullptr : &found->second;
+}
+
+int parents::add(std::string_view above, directory one) {
+  if (open_.size() >= most_open_directories) sync_open();
   return open_.emplace(above, std::move(one)).first->second.fd.get();
 }
 
 void parents::sync_open() {
   for (const auto& [path, one] : open_) {
+    if (!place_.options.fsync || one.looked_at_only) continue;
     const bool known = place_.durable->contains(path);
-    if (!place_.options.fsync || (known && !one.changed)) continue;
+    if (known && !one.changed) continue;
     if (known ? ::fsync(one.fd.get()) == 0 : place_.root.sync_parents(one.path_in_it)) {
       place_.durable->add(path);
     } else if (!failed_) {

@@ -1,7 +1,6 @@
 #include "tcptools/transfer/protocol.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace tcptools::transfer {
@@ -104,6 +103,12 @@ std::array<std::byte, block_header_size> encode_block_header(std::uint32_t id, s
   put(index, 8);
   std::ranges::copy(content_digest.bytes, out.begin() + static_cast<std::ptrdiff_t>(at));
   return out;
+}
+
+void mark_compressed(std::span<std::byte, block_header_size> header, std::size_t data_size) noexcept {
+  header[1] = std::byte{0x01};
+  const std::size_t length = block_header_size - frame_header_size + data_size;
+  for (std::size_t i = 0; i < 4; ++i) header[4 + i] = static_cast<std::byte>(length >> (8 * (3 - i)));
 }
 
 }  // namespace tcptools::transfer

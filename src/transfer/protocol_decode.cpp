@@ -15,6 +15,7 @@ using frames::type;
 constexpr std::uint8_t first_optional_type = 0x80;
 constexpr std::uint8_t offer_inline = 0x01;
 constexpr std::uint8_t offer_promised = 0x02;
+constexpr std::uint8_t block_compressed = 0x01;
 constexpr std::uint8_t have_present = 0x01;
 constexpr std::uint8_t delivered_unchanged = 0x01;
 constexpr std::size_t offer_fixed = 4 + 1 + 1 + 2 + 8 + 4 + 8 + 8 + 2;
@@ -33,7 +34,8 @@ struct rule {
 constexpr std::array rules{
     rule{type::hello, "HELLO", 20, limits::hello_frame, 0},
     rule{type::offer, "OFFER", offer_fixed + 1, limits::offer_frame, offer_inline | offer_promised},
-    rule{type::block, "BLOCK", block_fixed + 1, block_fixed + (std::size_t{1} << limits::largest_block_log2), 0},
+    rule{type::block, "BLOCK", block_fixed + 1, block_fixed + (std::size_t{1} << limits::largest_block_log2),
+         block_compressed},
     rule{type::hole, "HOLE", run_size, run_size, 0},
     rule{type::keep, "KEEP", run_size, run_size, 0},
     rule{type::finish, "FINISH", 28, 28, 0},
@@ -104,6 +106,11 @@ result<void> read_extensions(byte_reader& in, const char* frame, Take take) {
   return {};
 }
 
+bool read_algorithms(byte_reader& in, frames::hello& hello) noexcept {
+  while (in.remaining() > 0) hello.zstd = in.u8() == compression_zstd || hello.zstd;
+  return true;
+}
+
 result<frame> of_hello(byte_reader& in) {
   frames::hello hello;
   hello.lowest_version = in.u16();
@@ -113,6 +120,7 @@ result<frame> of_hello(byte_reader& in) {
   if (hello.lowest_version == 0 || hello.lowest_version > hello.highest_version)
     return violation("HELLO without a version");
   const auto take = [&hello](std::uint16_t kind, byte_reader& content) {
+    if (kind == extension_compression) return read_algorithms(content, hello);
     if (kind != extension_connections) return true;
     hello.connections = content.u8();
     return hello.connections > 0 && content.complete();
@@ -139,6 +147,7 @@ result<frame> of_welcome(byte_reader& in) {
                     welcome.open_files <= limits::largest_open_files;
   if (!sane) return violation("WELCOME with a window out of range");
   const auto take = [&welcome](std::uint16_t kind, byte_reader& content) {
+    if (kind == extension_compression) return welcome.zstd = content.u8() == compression_zstd && content.complete();
     if (kind != extension_connections) return true;
     const frames::grant& more = welcome.more.emplace(read_grant(content));
     return more.connections > 0 && more.connections <= limits::joined_connections && content.complete();
@@ -221,12 +230,13 @@ frame of_join(byte_reader& in) noexcept {
   return join;
 }
 
-result<frame> of_block(byte_reader& in) {
+result<frame> of_block(byte_reader& in, bool compressed) {
   frames::block block;
   block.id = in.u32();
   block.index = in.u64();
   block.content_digest = read_digest(in);
   block.data = in.rest();
+  block.compressed = compressed;
   if (block.index >= limits::blocks_per_file) return violation("BLOCK with an index that no file has");
   return frame{block};
 }
@@ -266,7 +276,7 @@ result<frame> of_payload(std::uint8_t kind, std::uint8_t flags, byte_view payloa
     case type::offer:
       return of_offer(in, flags);
     case type::block:
-      return of_block(in);
+      return of_block(in, flags != 0);
     case type::hole:
     case type::keep:
     case type::need:

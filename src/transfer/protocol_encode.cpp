@@ -41,12 +41,14 @@ struct encoder {
   void operator()(const frames::hello& frame) const {
     put_frame(out, type::hello, 0, [&](byte_writer& writer) {
       writer.u16(frame.lowest_version).u16(frame.highest_version).bytes(frame.session);
+      if (frame.zstd) writer.u16(extension_compression).u16(1).u8(compression_zstd);
       if (frame.connections > 0) writer.u16(extension_connections).u16(1).u8(frame.connections);
     });
   }
   void operator()(const frames::welcome& frame) const {
     put_frame(out, type::welcome, 0, [&](byte_writer& writer) {
       writer.u16(frame.version).u32(frame.window).u32(frame.open_files).u64(frame.largest_file);
+      if (frame.zstd) writer.u16(extension_compression).u16(1).u8(compression_zstd);
       if (frame.more) writer.u16(extension_connections).u16(17).u8(frame.more->connections).bytes(frame.more->secret);
     });
   }
@@ -65,7 +67,8 @@ struct encoder {
     });
   }
   void operator()(const frames::block& frame) const {
-    const auto header = encode_block_header(frame.id, frame.index, frame.content_digest, frame.data.size());
+    auto header = encode_block_header(frame.id, frame.index, frame.content_digest, frame.data.size());
+    if (frame.compressed) mark_compressed(header, frame.data.size());
     byte_writer{out}.bytes(header).bytes(frame.data);
   }
   void operator()(const frames::hole& frame) const { put_run(out, type::hole, frame.id, frame.blocks); }

@@ -60,14 +60,20 @@ receive_file::step receive_file::on_opened(const job_results::opened::file& file
   return out;
 }
 
+std::size_t receive_file::length_of(const frames::block& block) const noexcept {
+  if (!block.compressed) return block.data.size();
+  return is_stream() ? layout().block_size() : layout().length(block.index);
+}
+
 result<void> receive_file::check_stream_block(const frames::block& block) const {
   const block_layout so_far = layout();
   const bool last_was_short = stream_size_ % so_far.block_size() != 0;
   const std::uint64_t next = last_was_short ? so_far.count() - 1 : so_far.count();
   if (finish_) return violation("BLOCK after FINISH");
   if (block.index != next) return violation("a block out of order in a stream");
-  if (block.data.size() > so_far.block_size()) return violation("a block that is too long");
-  if (last_was_short && block.data.size() <= so_far.length(block.index)) {
+  const std::size_t length = length_of(block);
+  if (length > so_far.block_size()) return violation("a block that is too long");
+  if (last_was_short && length <= so_far.length(block.index)) {
     return violation("a block sent again no longer than before");
   }
   return {};
@@ -91,24 +97,27 @@ result<receive_file::step> receive_file::on_block(const frames::block& block, st
   step out;
   if (is_repeated({block.index, 1})) return out;
   if (phase_ != phase::receiving) return violation("BLOCK before ACCEPT or after the last block");
+  if (!is_stream() && !inside({block.index, 1})) return violation("BLOCK with an index outside of the file");
+  const std::size_t length = length_of(block);
+  if (block.compressed && block.data.size() >= length) return violation("a compressed block that is no shorter");
   if (is_stream()) {
     if (const result<void> good = check_stream_block(block); !good) return good.error();
-    stream_size_ = layout().offset(block.index) + block.data.size();
+    stream_size_ = layout().offset(block.index) + length;
     if (stream_size_ > largest_size_) {
       out.refused = error{errc::too_large, "larger than this receiver takes"};
       out.discard = true;
       return out;
     }
   } else {
-    if (!inside({block.index, 1})) return violation("BLOCK with an index outside of the file");
-    if (block.data.size() != layout().length(block.index)) return violation("BLOCK of a wrong length");
+    if (length != layout().length(block.index)) return violation("BLOCK of a wrong length");
     if (const result<void> good = check_turn(block.index); !good) return good.error();
   }
   needed_.erase(block.index);
   stop_deferring(out);
   mark(block.index, block_state::taken);
   row_.set(block.index, block.content_digest);
-  out.urgent.emplace_back(jobs::write{id_, block.index, {block.data, std::move(owner)}, block.content_digest});
+  out.urgent.emplace_back(
+      jobs::write{id_, block.index, {block.data, std::move(owner)}, block.content_digest, length, block.compressed});
   return out;
 }
 

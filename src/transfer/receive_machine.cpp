@@ -51,6 +51,7 @@ result<void> receive_machine::on_hello(const frames::hello& hello) {
   granted_ = std::min(hello.connections, settings_.more.connections);
   frames::welcome welcome{protocol_version, settings_.window, settings_.open_files, settings_.largest_file};
   if (granted_ > 0) welcome.more = frames::grant{granted_, settings_.more.secret};
+  welcome.zstd = zstd_ = hello.zstd;
   say(welcome);
   return {};
 }
@@ -172,6 +173,7 @@ result<void> receive_machine::on_file_frame(std::uint32_t id, Event event) {
 }
 
 result<void> receive_machine::on_block(const frames::block& block, std::shared_ptr<const void> owner) {
+  if (block.compressed && !zstd_) return violation("a compressed block that was not agreed on");
   const result<live_entry*> live = find(block.id);
   if (!live) return live.error();
   auto* const one = *live == nullptr ? nullptr : std::get_if<simple>(*live);
@@ -188,7 +190,7 @@ result<void> receive_machine::on_block(const frames::block& block, std::shared_p
       return result<receive_file::step>{std::move(refused)};
     });
   }
-  const bool fits = block.index == 0 && block.data.size() == one->item.size;
+  const bool fits = block.index == 0 && block.data.size() == one->item.size && !block.compressed;
   if (one->now != simple::state::asked || !fits) return violation("BLOCK that was not asked for");
   one->now = simple::state::in_job;
   // What was promised is what must have arrived, whatever this frame says of itself.

@@ -14,11 +14,11 @@ constexpr std::size_t bytes_per_batch = 1U << 20U;
 
 std::size_t content_size(const job& value) noexcept {
   if (const auto* put = std::get_if<jobs::put>(&value)) return put->content.bytes.size();
-  if (const auto* write = std::get_if<jobs::write>(&value)) return write->content.bytes.size();
+  if (const auto* write = std::get_if<jobs::write>(&value)) return write->length;  // however short it came
   return 0;
 }
 
-// What a waiting job keeps in memory. A frame without content is smaller than its job.
+// What a waiting job keeps in memory, or will need when it is done. A frame without content is smaller than its job.
 std::size_t weight(const job& value) noexcept { return sizeof value + content_size(value); }
 
 std::uint64_t blocks_of(const entry& item) noexcept {

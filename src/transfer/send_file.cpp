@@ -78,8 +78,7 @@ send_file::verdict send_file::on_read(std::uint64_t index, const digest& content
   if (before && *before != content) return verdict::changed;
   known_->set(index, content);
   row_.set(index, content);
-  const bool again = times_asked_for_.get(index) > 0;
-  if (again || index >= checked_ || claims_.get(index) != content) return verdict::send;
+  if (was_asked_for(index) || index >= checked_ || claims_.get(index) != content) return verdict::send;
   append_run(keeps_, {index, 1});
   return verdict::keep;
 }

@@ -14,10 +14,11 @@ error said(wire_code code, const std::string& text) { return error{from_wire(cod
 
 }  // namespace
 
-send_machine::send_machine(session_id session) {
+send_machine::send_machine(session_id session, std::uint8_t further, bool zstd)
+    : further_{further}, zstd_offered_{zstd} {
   const byte_view start = preface();
   frames_.assign(start.begin(), start.end());
-  encode(frames::hello{protocol_version, protocol_version, session}, frames_);
+  encode(frames::hello{protocol_version, protocol_version, session, further, zstd}, frames_);
 }
 
 result<void> send_machine::on_frame(const frame& value) {
@@ -56,7 +57,13 @@ result<void> send_machine::on_welcome(const frames::welcome& welcome) {
   if (welcome.version != protocol_version) {
     return error{errc::version_unsupported, "the receiver chose a version that was not offered"};
   }
+  if (welcome.zstd && !zstd_offered_) return violation("WELCOME with a compression that was not offered");
+  if (welcome.more && welcome.more->connections > further_) {
+    return violation("WELCOME allows more connections than were asked for");
+  }
   welcomed_ = true;
+  zstd_chosen_ = welcome.zstd;
+  granted_ = welcome.more;
   ++progress_;
   window_ = welcome.window;
   open_files_ = welcome.open_files;
@@ -132,7 +139,10 @@ result<void> send_machine::on_delivered(const frames::delivered& delivered) {
   const live_entry& one = **live;
   const bool was_small = one.form == offer_form::with_content || one.form == offer_form::promised;
   if (was_small) promise_ = delivered.unchanged;
-  const bool all_sent = (one.form != offer_form::open || one.finished) && (!one.file || one.file->all_sent());
+  // What was asked for again may have come on another connection meanwhile.
+  const bool may_come_otherwise = granted_ && one.form == offer_form::open;
+  const bool all_sent =
+      (one.form != offer_form::open || one.finished) && (!one.file || may_come_otherwise || one.file->all_sent());
   if (!all_sent) return violation("DELIVERED before everything was sent");
   const std::string& path = delivered.path.empty() ? one.item.what.item.path : delivered.path;
   end(delivered.id, sent{path, delivered.unchanged});
@@ -159,6 +169,11 @@ offer_form send_machine::form_for(const entry& item) const noexcept {
 
 bool send_machine::may_offer(offer_form form) const noexcept {
   return live_.size() < window_ && (form != offer_form::open || open_count_ < open_files_);
+}
+
+bool send_machine::may_compress(std::uint32_t id) const {
+  const auto found = live_.find(id);
+  return zstd_chosen_ && found != live_.end() && found->second.form == offer_form::open;
 }
 
 std::uint32_t send_machine::offer(send_item item, offer_form form, const digest& content_digest, byte_view content) {
@@ -206,7 +221,7 @@ std::optional<send_task> send_machine::next_of_file(std::uint32_t id, live_entry
   send_file& file = *one.file;
   const auto run = file.next_read(std::max<std::uint64_t>(1, most_bytes / file.layout().block_size()));
   for (const frames::block_run& kept : file.take_keeps()) encode(frames::keep{id, kept}, frames_);
-  if (run) return tasks::read{id, *run};
+  if (run) return tasks::read{id, *run, one.form != offer_form::open || file.was_asked_for(run->first)};
   if (one.form != offer_form::open || one.read_whole || !file.all_sent()) return std::nullopt;
   one.read_whole = true;
   return tasks::check{id};

@@ -25,13 +25,35 @@ PAYLOADS = {
 
 FILE, DIRECTORY, LINK, STREAM = 1, 2, 3, 4
 INLINE, PROMISED = 1, 2
-PRESENT, UNCHANGED = 1, 1
+PRESENT, UNCHANGED, COMPRESSED = 1, 1, 1
+ZSTD = bytes.fromhex("0001 0001 01")  # the extension of HELLO and WELCOME
 UNKNOWN_SIZE = 2**64 - 1
 SMALLEST = 65_536  # bytes of a block
 LARGEST = 1 << 24
 
 VIOLATION, VERSION, REFUSED, BUSY, NAME, CONFLICT, TOO_LARGE, NOT_VERIFIED = range(1, 9)
 FULL, READ_ONLY, STORAGE, TIMED_OUT, SHUTTING_DOWN = range(9, 14)
+
+_zstd = ctypes.CDLL("libzstd.so.1")
+_zstd.ZSTD_compress.restype = _zstd.ZSTD_decompress.restype = ctypes.c_size_t
+_zstd.ZSTD_compress.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
+_zstd.ZSTD_decompress.argtypes = _zstd.ZSTD_compress.argtypes[:4]
+
+
+def compressed(data, level=3):
+    """`data` as one zstd frame."""
+    out = ctypes.create_string_buffer(len(data) + 1000)
+    size = _zstd.ZSTD_compress(out, len(out), bytes(data), len(data), level)
+    assert size <= len(out), size
+    return out.raw[:size]
+
+
+def decompressed(frame, length):
+    out = ctypes.create_string_buffer(length)
+    size = _zstd.ZSTD_decompress(out, length, bytes(frame), len(frame))
+    assert size == length, size
+    return out.raw
+
 
 _xxhash = ctypes.CDLL("libxxhash.so.0")
 
@@ -135,8 +157,13 @@ def directory(id, path, mode=0o755, **rest):
     return offer(id, path, DIRECTORY, mode=mode, **rest)
 
 
-def block(id, index, data, said=None):
-    return frame(BLOCK, struct.pack(">IQ", id, index) + (said or digest(data)) + data)
+def block(id, index, data, said=None, flags=0):
+    return frame(BLOCK, struct.pack(">IQ", id, index) + (said or digest(data)) + data, flags)
+
+
+def compressed_block(id, index, data, sent=None):
+    """A BLOCK that travels as a zstd frame, or as `sent`."""
+    return block(id, index, compressed(data) if sent is None else sent, digest(data), COMPRESSED)
 
 
 def _run(kind, id, first, count):

@@ -75,6 +75,19 @@ inline transfer::frames::block block_frame(std::uint32_t id, std::uint64_t index
   return {id, index, transfer::digest_of(data), data};
 }
 
+// Bytes that shrink to a fraction; different for every seed.
+inline byte_buffer text_like(std::size_t size, std::uint64_t seed) {
+  byte_buffer bytes = noise(size, seed);
+  for (std::byte& one : bytes) one = static_cast<std::byte>('a' + std::to_integer<unsigned>(one) % 4U);
+  return bytes;
+}
+
+// The same block, compressed. `data` lives as long as the frame.
+inline transfer::frames::block compressed_frame(std::uint32_t id, std::uint64_t index, byte_view content,
+                                                byte_view data) {
+  return {id, index, transfer::digest_of(content), data, true};
+}
+
 // The frame that tells the root of this content.
 inline transfer::frames::finish finish_frame(std::uint32_t id, const byte_buffer& content,
                                              std::size_t block_size = smallest_block) {

@@ -39,8 +39,8 @@ class memory_store final : public transfer::store {
 
   [[nodiscard]] result<std::unique_ptr<transfer::incoming>> open(const transfer::entry& item) override;
   [[nodiscard]] std::vector<result<transfer::placed>> put(std::span<const transfer::small_file> files) override;
-  [[nodiscard]] result<std::optional<transfer::placed>> find(const transfer::entry& item,
-                                                             const transfer::digest& content_digest) override;
+  [[nodiscard]] std::vector<result<std::optional<transfer::placed>>> find(
+      std::span<const transfer::promised_file> files) override;
   [[nodiscard]] result<transfer::placed> make_directory(const transfer::entry& item) override { return make(item); }
   [[nodiscard]] result<transfer::placed> make_symlink(const transfer::entry& item) override { return make(item); }
   [[nodiscard]] std::uint64_t largest_file() const override { return largest_file_; }
@@ -127,6 +127,7 @@ class memory_store final : public transfer::store {
     return {item.path, true};
   }
   [[nodiscard]] result<transfer::placed> put_one(const transfer::small_file& file);
+  [[nodiscard]] result<std::optional<transfer::placed>> find_one(const transfer::promised_file& file);
   [[nodiscard]] result<transfer::placed> make(const transfer::entry& item);
 
   mutable std::mutex lock_;
@@ -225,15 +226,21 @@ inline std::vector<result<transfer::placed>> memory_store::put(std::span<const t
   return answers;
 }
 
-inline result<std::optional<transfer::placed>> memory_store::find(const transfer::entry& item,
-                                                                  const transfer::digest& content_digest) {
-  const std::scoped_lock lock{lock_};
+inline result<std::optional<transfer::placed>> memory_store::find_one(const transfer::promised_file& file) {
   if (auto failed = trouble()) return *failed;
-  const memory_entry* const before = file_at(item.path);
-  const bool same = before != nullptr && before->content.size() == item.size &&
-                    transfer::digest_of(before->content) == content_digest;
+  const memory_entry* const before = file_at(file.item->path);
+  const bool same = before != nullptr && before->content.size() == file.item->size &&
+                    transfer::digest_of(before->content) == file.content_digest;
   if (!same) return std::optional<transfer::placed>{};
-  return std::optional{set_metadata(item)};
+  return std::optional{set_metadata(*file.item)};
+}
+
+inline std::vector<result<std::optional<transfer::placed>>> memory_store::find(
+    std::span<const transfer::promised_file> files) {
+  const std::scoped_lock lock{lock_};
+  std::vector<result<std::optional<transfer::placed>>> answers;
+  for (const transfer::promised_file& one : files) answers.push_back(find_one(one));
+  return answers;
 }
 
 inline result<transfer::placed> memory_store::make(const transfer::entry& item) {

@@ -55,6 +55,12 @@ class raw_sender {
     if (!got || !std::holds_alternative<Frame>(got->value)) co_return std::nullopt;
     co_return std::get<Frame>(std::move(got->value));
   }
+  net::awaitable<std::optional<transfer::frame>> hear_any() {
+    result<transfer::received_frame> got = co_await reader_->next();
+    if (!got) co_return std::nullopt;
+    co_return std::move(got->value);
+  }
+  net::awaitable<void> hear_preface() { (void)co_await reader_->take(transfer::preface().size()); }
   net::awaitable<bool> hear_welcome() {
     const std::optional<transfer::frames::welcome> said = co_await hear<transfer::frames::welcome>();
     co_return said.has_value();

@@ -25,9 +25,10 @@ inline std::string show(const transfer::frame& value) {
       return " code " + std::to_string(static_cast<unsigned>(code));
     }
 
-    std::string operator()(const hello& /*one*/) const { return "HELLO"; }
+    std::string operator()(const hello& one) const { return one.zstd ? "HELLO zstd" : "HELLO"; }
     std::string operator()(const welcome& one) const {
-      return "WELCOME window " + std::to_string(one.window) + " open " + std::to_string(one.open_files);
+      return "WELCOME window " + std::to_string(one.window) + " open " + std::to_string(one.open_files) +
+             (one.zstd ? " zstd" : "");
     }
     std::string operator()(const offer& one) const {
       static constexpr const char* forms[] = {"", " with content", " promised"};
@@ -40,7 +41,8 @@ inline std::string show(const transfer::frame& value) {
       return of("HAVE", one.id) + " " + show(one.blocks) + (one.digests.empty() ? " nothing" : "");
     }
     std::string operator()(const block& one) const {
-      return of("BLOCK", one.id) + " " + std::to_string(one.index) + " of " + std::to_string(one.data.size());
+      return of("BLOCK", one.id) + " " + std::to_string(one.index) + " of " + std::to_string(one.data.size()) +
+             (one.compressed ? " compressed" : "");
     }
     std::string operator()(const hole& one) const { return of("HOLE", one.id) + " " + show(one.blocks); }
     std::string operator()(const keep& one) const { return of("KEEP", one.id) + " " + show(one.blocks); }
@@ -77,7 +79,10 @@ inline std::string show(const transfer::job& value) {
     std::string operator()(const keep& one) const {
       return of("keep", one.id) + " " + show(transfer::frames::block_run{one.first, one.claims.size()});
     }
-    std::string operator()(const write& one) const { return of("write", one.id) + " " + std::to_string(one.index); }
+    std::string operator()(const write& one) const {
+      return of("write", one.id) + " " + std::to_string(one.index) +
+             (one.compressed ? " from " + std::to_string(one.content.bytes.size()) : "");
+    }
     std::string operator()(const write_hole& one) const { return of("hole", one.id) + " " + show(one.blocks); }
     std::string operator()(const commit& one) const { return of("commit", one.id) + " " + std::to_string(one.size); }
     std::string operator()(const adopt& one) const { return of("adopt", one.id); }

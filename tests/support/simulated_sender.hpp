@@ -14,14 +14,15 @@
 #include "support/memory_source.hpp"
 #include "support/simulated_wire.hpp"
 #include "tcptools/transfer/send_machine.hpp"
+#include "tcptools/transfer/zstd_block.hpp"
 
 namespace tcptools::testing {
 
 class simulated_sender {
  public:
   // Takes what it offers from the queue. All outlive it.
-  simulated_sender(memory_source& from, std::deque<transfer::send_item>& queue, dice& luck)
-      : source_{from}, queue_{queue}, dice_{luck}, machine_{transfer::session_id{}} {
+  simulated_sender(memory_source& from, std::deque<transfer::send_item>& queue, dice& luck, bool compresses = false)
+      : source_{from}, queue_{queue}, dice_{luck}, machine_{transfer::session_id{}, 0, compresses} {
     speak();
   }
 
@@ -55,6 +56,8 @@ class simulated_sender {
     for (transfer::send_outcome& one : machine_.take_outcomes()) outcomes.push_back(std::move(one));
   }
   bool offer();
+  // As it is, or compressed where that is agreed on and shorter.
+  void say(transfer::frames::block block, bool is_full = true);
   void begin_task();
   void read_block(transfer::tasks::read& task);
   void read_stream(std::uint32_t id);
@@ -64,6 +67,7 @@ class simulated_sender {
   std::deque<transfer::send_item>& queue_;
   dice& dice_;
   transfer::send_machine machine_;
+  transfer::zstd_compressor compressor_;
   byte_queue unread_;
   std::optional<transfer::send_task> reading_;  // begun and not yet done
   bool news_ = true;                            // since the machine had nothing to do
@@ -146,6 +150,18 @@ inline bool simulated_sender::offer() {
   return true;
 }
 
+inline void simulated_sender::say(transfer::frames::block block, bool is_full) {
+  if (is_full && machine_.may_compress(block.id) && dice_.one_in(2)) {
+    if (const auto shorter = compressor_.compress(block.data)) {
+      block.data = *shorter;
+      block.compressed = true;
+    }
+  }
+  byte_buffer bytes;
+  transfer::encode(block, bytes);
+  words.put(bytes);
+}
+
 inline void simulated_sender::begin_task() {
   reading_ = machine_.next(dice_.up_to(4 << transfer::limits::smallest_block_log2));
   speak();
@@ -190,9 +206,7 @@ inline void simulated_sender::read_block(transfer::tasks::read& task) {
   const transfer::digest content_digest = transfer::digest_of(content);
   if (machine_.on_read(task.id, run.first, content_digest)) {
     speak();
-    byte_buffer block;
-    transfer::encode(transfer::frames::block{task.id, run.first, content_digest, content}, block);
-    words.put(block);
+    say({task.id, run.first, content_digest, content});
   }
   run = {run.first + 1, run.count - 1};
 }
@@ -218,10 +232,8 @@ inline void simulated_sender::read_stream(std::uint32_t id) {
   if (grown > 0 && (full || ended || grown > block_size / 8 || dice_.one_in(100))) {
     const transfer::digest content_digest = transfer::digest_of(stream.block);
     machine_.on_stream_read(id, stream.index, content_digest);
-    byte_buffer block;
-    transfer::encode(transfer::frames::block{id, stream.index, content_digest, stream.block}, block);
     speak();
-    words.put(block);
+    say({id, stream.index, content_digest, stream.block}, full);
     stream.said = stream.block.size();
   }
   if (full) {

@@ -1,6 +1,7 @@
 // A connection as the wings see it: bytes both ways, a peer with a name, a deadline. Plain TCP is one kind of it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,12 @@ namespace tcptools::net {
 struct peer_info {
   std::string text;     // "127.0.0.1:4711", "[::1]:4711"
   std::string address;  // "127.0.0.1", "::1"
+};
+
+// The way to the peer, as the system sees it.
+struct path_state {
+  std::chrono::microseconds round_trip{0};  // smoothed; 0: not known
+  bool is_under_way = false;                // something was sent and is not acknowledged
 };
 
 // One coroutine may read while another writes. Outlives every operation on it: close() ends them soon, not at once, so
@@ -64,6 +71,11 @@ class stream {
 
   // Bytes written that the peer's system has not acknowledged.
   [[nodiscard]] virtual std::size_t unacknowledged() const = 0;
+  // Bytes written that it has. What is under way may be more than what was written: encryption adds to it.
+  [[nodiscard]] std::uint64_t acknowledged() const {
+    return bytes_written() - std::min<std::uint64_t>(bytes_written(), unacknowledged());
+  }
+  [[nodiscard]] virtual path_state path() const = 0;
 
   [[nodiscard]] virtual const peer_info& peer() const = 0;
   // Who the peer has proved to be; null where it has not been asked.

@@ -39,6 +39,7 @@ class tcp_stream final : public patient_stream {
 
   void reset() override;
   [[nodiscard]] std::size_t unacknowledged() const override;
+  [[nodiscard]] path_state path() const override;
   [[nodiscard]] const peer_info& peer() const override { return peer_; }
   // For a connection that a proxy passed on.
   void set_peer(peer_info peer) { peer_ = std::move(peer); }

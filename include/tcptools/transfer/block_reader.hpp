@@ -41,7 +41,7 @@ class frame_memory_pool {
 struct read_block {
   std::uint64_t index = 0;
   digest content_digest;
-  byte_view frame;
+  std::span<std::byte> frame;
 };
 
 // What became of a run of blocks, in order: blocks and holes, or an error after which nothing more of the file can be

@@ -63,7 +63,7 @@ class disk_store final : public store {
 
   [[nodiscard]] result<std::unique_ptr<incoming>> open(const entry& item) override;
   [[nodiscard]] std::vector<result<placed>> put(std::span<const small_file> files) override;
-  [[nodiscard]] result<std::optional<placed>> find(const entry& item, const digest& content_digest) override;
+  [[nodiscard]] std::vector<result<std::optional<placed>>> find(std::span<const promised_file> files) override;
   [[nodiscard]] result<placed> make_directory(const entry& item) override;
   [[nodiscard]] result<placed> make_symlink(const entry& item) override;
   [[nodiscard]] result<std::shared_ptr<store>> narrowed(const session_rights& rights) override;

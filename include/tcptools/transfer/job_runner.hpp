@@ -9,6 +9,7 @@
 
 #include "tcptools/transfer/jobs.hpp"
 #include "tcptools/transfer/store.hpp"
+#include "tcptools/transfer/zstd_block.hpp"
 
 namespace tcptools::transfer {
 
@@ -24,7 +25,6 @@ class job_runner {
   void close() { files_.clear(); }
 
  private:
-  void operate(jobs::find& work);
   void operate(jobs::make& work);
   void operate(jobs::open& work);
   void operate(const jobs::claim& work);
@@ -34,14 +34,18 @@ class job_runner {
   void operate(const jobs::commit& work);
   void operate(const jobs::adopt& work);
   void operate(const jobs::abandon& work);
-  // Small files of one row of jobs share their directory syncs.
+  // Small files of one row of jobs share their directories and syncs.
   void put_all(std::span<job> puts);
+  void find_all(std::span<const job> finds);
+  // The block that a job brings. → errc::verify_failed
+  [[nodiscard]] result<byte_view> content_of(const jobs::write& work);
   incoming& file(std::uint32_t id) { return *files_.at(id); }
   void checkpoint();
 
   store& store_;
   std::unordered_map<std::uint32_t, std::unique_ptr<incoming>> files_;
   std::vector<job_result> results_;
+  zstd_decompressor decompressor_;
 };
 
 }  // namespace tcptools::transfer

@@ -65,6 +65,8 @@ struct write {
   std::uint64_t index = 0;
   pinned_bytes content;
   digest content_digest;
+  std::size_t length = 0;   // of the block
+  bool compressed = false;  // `content` is a zstd frame that makes it
 };
 // incoming::write_hole. → written_hole
 struct write_hole {

@@ -39,14 +39,20 @@ inline constexpr std::uint32_t open_files = 16;
 inline constexpr std::uint64_t blocks_at_work = blocks_per_file;  // of all open files of one session
 inline constexpr std::uint32_t largest_window = 65'536;
 inline constexpr std::uint32_t largest_open_files = 1024;
-inline constexpr unsigned joined_connections = 63;   // a conversation has besides its first one, by the protocol
-inline constexpr unsigned granted_connections = 15;  // by this receiver
+inline constexpr unsigned joined_connections = 63;    // a conversation has besides its first one, by the protocol
+inline constexpr unsigned granted_connections = 15;   // by this receiver
+inline constexpr unsigned automatic_connections = 8;  // that a sender makes unless told otherwise, the first included
+inline constexpr unsigned most_connections = 16;      // that it can be told to make
+inline constexpr unsigned lost_joins = 2;             // after which it makes no more
+inline constexpr std::size_t waiting_words = 512U << 10U;  // read and not yet being written by any connection
+inline constexpr std::size_t words_at_work = 16U << 20U;   // the same, with what they are writing: a block for each
 inline constexpr std::size_t unstored_bytes = 512U
                                               << 10U;  // received and not yet stored, besides the batch being stored
 inline constexpr std::size_t held_memory = 4U << 20U;  // receive memory that such frames lie in
 inline constexpr std::size_t unsent_answers = 256U << 10U;  // answers for a sender that does not read
 inline constexpr unsigned failed_digests_per_block = 3;
-inline constexpr std::size_t progress_quantum = 16U << 10U;  // bytes of one frame that count as progress
+inline constexpr std::size_t progress_quantum = 16U << 10U;   // bytes of one frame that count as progress
+inline constexpr std::size_t compressed_quantum = 1U << 10U;  // the same where they may be compressed
 
 // Waits that no option changes.
 inline constexpr auto hello_wait = 10s;

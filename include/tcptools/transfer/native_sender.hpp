@@ -1,20 +1,22 @@
-// The sender's side of one native connection: offers what the queue has, reads and sends what the receiver lacks, and
+// The sender's side of one native conversation: offers what the queue has, reads and sends what the receiver lacks, and
 // watches that things move.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
-#include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/stream.hpp"
+#include "tcptools/transfer/block_packer.hpp"
 #include "tcptools/transfer/block_reader.hpp"
-#include "tcptools/transfer/rate_limiter.hpp"
+#include "tcptools/transfer/carrier.hpp"
+#include "tcptools/transfer/compression_choice.hpp"
+#include "tcptools/transfer/further_connections.hpp"
 #include "tcptools/transfer/send_context.hpp"
 #include "tcptools/transfer/send_machine.hpp"
 #include "tcptools/transfer/stream_reader.hpp"
@@ -41,18 +43,10 @@ class native_sender {
   [[nodiscard]] const std::optional<error>& busy() const noexcept { return busy_; }
 
  private:
-  // What waits to be written: frames, and the memory they lie in.
-  struct piece {
-    byte_buffer frames;
-    frame_memory memory;
-    std::vector<byte_view> views;
-    std::size_t size = 0;
-  };
-
   // Each is a coroutine of its own; produce() decides, the others carry.
   net::awaitable<void> produce();
   net::awaitable<void> read_answers();
-  net::awaitable<void> write_pieces();
+  net::awaitable<void> write_words();
   net::awaitable<void> watch();
 
   [[nodiscard]] net::awaitable<bool> offer_more();
@@ -61,19 +55,22 @@ class native_sender {
   [[nodiscard]] net::awaitable<void> perform(tasks::read task);
   [[nodiscard]] net::awaitable<void> perform(tasks::read_stream task);
   [[nodiscard]] net::awaitable<void> perform(tasks::check task);
+  // Compresses BLOCK frames of one entry in place, where that pays.
+  [[nodiscard]] net::awaitable<void> compress(std::uint32_t id, std::span<std::span<std::byte>> block_frames);
   [[nodiscard]] net::awaitable<void> settle_outcomes();
-  [[nodiscard]] net::awaitable<result<void>> write(const std::vector<byte_view>& views);
   // Runs a job of the source on the pool; the other side cannot be blamed for how long it takes.
   template <class Work>
   [[nodiscard]] net::awaitable<std::invoke_result_t<Work>> on_source(Work work);
 
-  [[nodiscard]] std::uint64_t acknowledged() const noexcept;  // bytes, by the receiver's system
-  void note_progress() noexcept;
+  // Bytes, by the receiver's system.
+  [[nodiscard]] std::uint64_t acknowledged() const { return stream_.acknowledged() + further_.acknowledged(); }
+  void note_progress();
+  void on_written(std::size_t size, std::chrono::nanoseconds took);
   void break_off(error why);
   void on_unreadable(const error& why);
   void push_frames();
   void push(byte_buffer frames);
-  void push(piece one);
+  void on_exception(std::string_view task, std::string_view what);
   void fail(error why);
   void wake_all();
 
@@ -82,22 +79,19 @@ class native_sender {
   send_machine machine_;
   block_reader reader_;
   frame_memory_pool memory_;
+  compression_choice compression_;
+  block_packer packer_;
   std::map<std::uint32_t, stream_reader> streams_;
-  std::optional<rate_limiter> limiter_;
 
   net::event news_;  // for produce(): answers, room in the outbox, the end
-  net::event outgoing_;
   net::event end_;
-
-  std::deque<piece> outbox_;
-  std::size_t outbox_bytes_ = 0;
+  carrier carrier_;
+  further_connections further_;
   std::vector<send_outcome> outcomes_;
   std::vector<send_item> later_;  // what the receiver was busy with
   std::optional<error> failure_;
   bool told_to_stop_ = false;
-  bool held_up_ = false;  // by our own rate limit
   std::optional<error> busy_;
-  bool producing_over_ = false;
   bool writing_over_ = false;
   bool over_ = false;
   bool on_source_ = false;

@@ -39,6 +39,8 @@ struct older_version {
 // Nothing where there is none. Fails as newest_version() does, and with the policy `refuse` if what is there cannot be
 // identical to what is offered.
 [[nodiscard]] result<std::optional<older_version>> find_older(const store_place& place, const entry& item);
+// The same in the directory that the path's last component is in; -1: it is missing.
+[[nodiscard]] result<std::optional<older_version>> find_older(const store_place& place, int parent, const entry& item);
 
 // What the policy `refuse` says.
 [[nodiscard]] error is_there_already(const std::string& path);
@@ -48,6 +50,7 @@ struct older_version {
 
 // The same for what was there before, unless the store is to leave that as it is.
 [[nodiscard]] result<void> touch(const store_place& place, int fd, const entry& item);
+[[nodiscard]] result<void> touch(const store_place& place, const older_version& older, const entry& item);
 
 // fsync, unless the store is told not to.
 [[nodiscard]] result<void> make_durable(const store_place& place, int fd, const entry& item);
@@ -70,6 +73,8 @@ class temporary_file {
 
   [[nodiscard]] int get() const noexcept { return fd_.get(); }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  // Mode and time. Called once.
+  [[nodiscard]] result<void> set_metadata(const entry& item) const;
   // It has been renamed.
   void release() noexcept { name_.clear(); }
 
@@ -101,16 +106,21 @@ class parents {
 
   // Of this path, until the next is opened; missing directories are made.
   [[nodiscard]] result<int> open(std::string_view path, purpose what = purpose::place);
+  // The same to look into; nothing is made, or made durable, for that. -1: it is missing.
+  [[nodiscard]] result<int> look(std::string_view path);
   // Everything in them is durable, and their own names are. Does nothing without fsync.
   [[nodiscard]] result<void> sync();
 
  private:
   struct directory {
     unique_fd fd;
+    bool looked_at_only = false;
     bool changed = false;
     std::string path_in_it;
   };
 
+  directory* find(std::string_view above);
+  int add(std::string_view above, directory one);
   void sync_open();
 
   const store_place& place_;

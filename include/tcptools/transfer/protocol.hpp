@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -84,6 +85,7 @@ struct hello {
   std::uint16_t highest_version = protocol_version;
   session_id session{};
   std::uint8_t connections = 0;  // further ones that the sender may make
+  bool zstd = false;             // the sender may compress blocks with it
 };
 // How a sender may make further connections.
 struct grant {
@@ -96,6 +98,7 @@ struct welcome {
   std::uint32_t open_files = 0;
   std::uint64_t largest_file = 0;
   std::optional<grant> more = {};  // nothing: there is to be no further connection
+  bool zstd = false;               // chosen of what HELLO said
 };
 // The content of an entry that travels with its offer; `content` is a view into what the frame was decoded from.
 struct inlined {
@@ -126,6 +129,7 @@ struct block {
   std::uint64_t index = 0;
   digest content_digest;
   byte_view data;
+  bool compressed = false;  // `data` is a zstd frame that makes the block
 };
 struct hole {
   std::uint32_t id = 0;
@@ -186,6 +190,8 @@ using frame = std::variant<frames::hello, frames::offer, frames::block, frames::
                            frames::fence, frames::unknown>;
 
 // Of HELLO and WELCOME.
+inline constexpr std::uint16_t extension_compression = 1;
+inline constexpr std::uint8_t compression_zstd = 1;  // in that
 inline constexpr std::uint16_t extension_connections = 2;
 
 inline constexpr std::size_t frame_header_size = 8;
@@ -199,6 +205,9 @@ void encode(const frame& value, byte_buffer& out);
 [[nodiscard]] std::array<std::byte, block_header_size> encode_block_header(std::uint32_t id, std::uint64_t index,
                                                                            const digest& content_digest,
                                                                            std::size_t data_size) noexcept;
+
+// Of such a header, makes that of a BLOCK whose data is a zstd frame of `data_size` bytes.
+void mark_compressed(std::span<std::byte, block_header_size> header, std::size_t data_size) noexcept;
 
 // errc::protocol_violation: the other side broke the rules.
 [[nodiscard]] error violation(std::string what);

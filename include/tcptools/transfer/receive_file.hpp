@@ -75,6 +75,8 @@ class receive_file {
   [[nodiscard]] bool is_stream() const noexcept { return item_.kind == entry_kind::stream; }
   [[nodiscard]] block_layout layout() const noexcept { return block_layout{size(), item_.block_log2}; }
   [[nodiscard]] bool inside(frames::block_run blocks) const noexcept;
+  // How many bytes this block has or, compressed, is to make.
+  [[nodiscard]] std::size_t length_of(const frames::block& block) const noexcept;
   [[nodiscard]] result<void> check_stream_block(const frames::block& block) const;
   // Whether a block may be sent now: for the first time, or because it was asked for again.
   [[nodiscard]] result<void> check_turn(std::uint64_t index) const;

@@ -121,6 +121,7 @@ class receive_machine {
   settings settings_;
   byte_allowance allowance_;
   std::optional<session_id> session_;
+  bool zstd_ = false;           // blocks may be compressed with it
   std::uint8_t granted_ = 0;    // joined connections at a time
   unsigned joined_before_ = 0;  // numbers given so far; none is given twice
   connection_set joined_ = 0;   // now

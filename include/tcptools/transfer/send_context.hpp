@@ -11,6 +11,7 @@
 
 #include "tcptools/net/tls_context.hpp"
 #include "tcptools/net/worker_pool.hpp"
+#include "tcptools/transfer/compression_choice.hpp"
 #include "tcptools/transfer/send_machine.hpp"
 #include "tcptools/transfer/source.hpp"
 
@@ -25,6 +26,8 @@ struct send_settings {
   std::chrono::milliseconds retry_for{0};        // how long the first connection is tried for
   std::chrono::milliseconds resume_for{30'000};  // how long a lost connection is tried for
   std::optional<std::uint64_t> bytes_per_second;
+  std::optional<unsigned> connections;  // in all; nothing: some, while more bring more, and one with bytes_per_second
+  compression_mode compress = compression_mode::automatic;
   bool remove_source = false;
 };
 

@@ -43,6 +43,9 @@ class send_file {
   // KEEP runs not yet taken.
   [[nodiscard]] std::vector<frames::block_run> take_keeps() { return std::exchange(keeps_, {}); }
 
+  // The receiver asked for this block again.
+  [[nodiscard]] bool was_asked_for(std::uint64_t index) const { return times_asked_for_.get(index) > 0; }
+
   // Every block was sent or kept, and nothing is asked for again.
   [[nodiscard]] bool all_sent() const noexcept;
   // The row's root. Precondition: every block was read, or reported as a hole.

@@ -44,6 +44,7 @@ namespace tasks {
 struct read {
   std::uint32_t id = 0;
   frames::block_run blocks;
+  bool is_answer = false;  // to NEED: to be sent on the connection that asked
 };
 // Read more of a stream; report on_stream_read(), on_stream_end().
 struct read_stream {
@@ -60,7 +61,8 @@ using send_task = std::variant<tasks::read, tasks::read_stream, tasks::check>;
 
 class send_machine {
  public:
-  explicit send_machine(session_id session);
+  // Asks to be allowed `further` connections besides this one, and with `zstd` to compress blocks.
+  explicit send_machine(session_id session, std::uint8_t further = 0, bool zstd = false);
 
   // Fails if the connection cannot go on: with what an ERROR said, errc::protocol_violation (tell the receiver, close)
   // or version_unsupported.
@@ -100,6 +102,12 @@ class send_machine {
   // BYE was said by both sides.
   [[nodiscard]] bool finished() const noexcept { return finished_; }
   [[nodiscard]] bool welcomed() const noexcept { return welcomed_; }
+  // The receiver takes blocks compressed with zstd.
+  [[nodiscard]] bool zstd_chosen() const noexcept { return zstd_chosen_; }
+  // Whether this entry's blocks may be compressed; of a stream those that are full.
+  [[nodiscard]] bool may_compress(std::uint32_t id) const;
+  // How further connections may be made, once welcomed.
+  [[nodiscard]] const std::optional<frames::grant>& further() const noexcept { return granted_; }
   // Counts answers that show the receiver moving: all but PROGRESS that does not grow.
   [[nodiscard]] std::uint64_t progress() const noexcept { return progress_; }
   // Entries without an outcome, to be offered on the next connection; the machine is done for. Streams that were read
@@ -133,10 +141,14 @@ class send_machine {
   void cancel(std::uint32_t id, const error& why);
 
   std::map<std::uint32_t, live_entry> live_;
+  std::uint8_t further_;
+  std::optional<frames::grant> granted_;
   std::uint32_t last_id_ = 0;
   std::uint32_t open_count_ = 0;
   std::uint32_t window_ = limits::window_before_welcome;
   std::uint32_t open_files_ = limits::open_files_before_welcome;
+  bool zstd_offered_;
+  bool zstd_chosen_ = false;
   bool welcomed_ = false;
   bool said_bye_ = false;
   bool finished_ = false;

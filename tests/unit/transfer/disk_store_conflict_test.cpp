@@ -106,7 +106,7 @@ TEST_CASE("keep both: an identical newest version is recognized") {
   CHECK(is_unchanged(rig.put("f", "one"), "f"));
   REQUIRE(rig.put("f", "two"));
   CHECK(is_unchanged(rig.put("f", "two"), "f.1"));
-  const auto found = rig.store->find(file_entry("f", 3), digest_of(as_bytes("two")));
+  const auto found = look_up(*rig.store, file_entry("f", 3), digest_of(as_bytes("two")));
   REQUIRE(found);
   REQUIRE(*found);
   CHECK((*found)->path == "f.1");
@@ -166,7 +166,7 @@ TEST_CASE("refuse: a different file stays") {
   CHECK(failed_with(rig.put("f", "two"), errc::conflict));
   CHECK(failed_with(rig.put("f", "longer"), errc::conflict));
   CHECK(failed_with(rig.put("f", ""), errc::conflict));
-  CHECK(failed_with(rig.store->find(file_entry("f", 6), digest{}), errc::conflict));
+  CHECK(failed_with(look_up(*rig.store, file_entry("f", 6), digest{}), errc::conflict));
   CHECK(failed_with(rig.store->open(file_entry("f", 100'000)), errc::conflict));
   CHECK(failed_with(rig.store->open(stream_entry("f")), errc::conflict));
   CHECK(failed_with(rig.store->make_symlink(link_entry("f", "x")), errc::conflict));
@@ -182,10 +182,10 @@ TEST_CASE("refuse: an identical entry is recognized") {
   const store_rig rig{quick_options(conflict_policy::refuse)};
   REQUIRE(rig.put("f", "one"));
   CHECK(is_unchanged(rig.put("f", "one"), "f"));
-  const auto found = rig.store->find(file_entry("f", 3), digest_of(as_bytes("one")));
+  const auto found = look_up(*rig.store, file_entry("f", 3), digest_of(as_bytes("one")));
   REQUIRE(found);
   CHECK(*found);
-  const auto other = rig.store->find(file_entry("f", 3), digest_of(as_bytes("two")));
+  const auto other = look_up(*rig.store, file_entry("f", 3), digest_of(as_bytes("two")));
   REQUIRE(other);
   CHECK_FALSE(*other);
   REQUIRE(rig.store->make_symlink(link_entry("l", "x")));

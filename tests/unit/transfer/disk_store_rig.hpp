@@ -67,6 +67,15 @@ inline completed complete(transfer::incoming& file, const transfer::entry& item,
   return all;
 }
 
+// What a store has of one file that is promised.
+inline result<std::optional<transfer::placed>> look_up(transfer::store& store, const transfer::entry& item,
+                                                       const transfer::digest& content_digest) {
+  const transfer::promised_file file{&item, content_digest};
+  std::vector<result<std::optional<transfer::placed>>> outcomes = store.find({&file, 1});
+  REQUIRE(outcomes.size() == 1);
+  return std::move(outcomes[0]);
+}
+
 class store_rig {
  public:
   explicit store_rig(transfer::store_options chosen = quick_options()) : options{chosen} {

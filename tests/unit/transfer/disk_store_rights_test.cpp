@@ -67,7 +67,7 @@ TEST_CASE("a view's paths are relative to its directory, and so is what it says"
     CHECK(is_new(view->make_symlink(link_entry("l", "target")), "l"));
     CHECK(fs::read_symlink(rig / "logs/web/l") == "target");
     CHECK(is_unchanged(put_in(*view, "a/f", "content"), "a/f"));
-    const auto found = view->find(file_entry("a/f", 7), digest_of(as_bytes("content")));
+    const auto found = look_up(*view, file_entry("a/f", 7), digest_of(as_bytes("content")));
     CHECK((found && *found));
     CHECK(rig.unfinished() == 0);
     CHECK_FALSE(rig.exists("logs/web/.tcpsend"));
@@ -79,7 +79,7 @@ TEST_CASE("what is outside of a view's directory cannot be seen") {
   rig.write("f", "above");
   fs::create_directory(rig / "mine");
   const auto view = view_of(rig, "mine");
-  const auto found = view->find(file_entry("f", 5), digest_of(as_bytes("above")));
+  const auto found = look_up(*view, file_entry("f", 5), digest_of(as_bytes("above")));
   REQUIRE(found);
   CHECK_FALSE(*found);
   CHECK(is_new(put_in(*view, "f", "mine"), "f"));
@@ -117,7 +117,7 @@ TEST_CASE("links do not lead out of a view's directory") {
     CAPTURE(path);
     CHECK_FALSE(put_in(*view, path, "other"));
     CHECK_FALSE(send_to(*view, path, noise(some_size, 1)));
-    CHECK_FALSE(view->find(file_entry(path, 5), digest_of(as_bytes("other"))));
+    CHECK_FALSE(look_up(*view, file_entry(path, 5), digest_of(as_bytes("other"))));
     CHECK_FALSE(view->make_directory(directory_entry(path)));
     CHECK_FALSE(view->make_symlink(link_entry(path, "x")));
   }
@@ -132,7 +132,7 @@ TEST_CASE("links that a session makes do not let it out either") {
   const auto view = view_of(rig, "mine");
   CHECK(view->make_symlink(link_entry("up", "..")));
   CHECK_FALSE(put_in(*view, "up/secret", "changed"));
-  CHECK_FALSE(view->find(file_entry("up/secret", 6), digest_of(as_bytes("secret"))));
+  CHECK_FALSE(look_up(*view, file_entry("up/secret", 6), digest_of(as_bytes("secret"))));
   CHECK(rig.read("secret") == "secret");
 }
 
@@ -242,7 +242,7 @@ TEST_CASE("no-replace: an identical file is delivered, and is left as it is") {
     one->modified = {1'000'000, 0};
   }
   CHECK(is_unchanged(put_in(*view, small, "same"), "small"));
-  const auto found = view->find(small, digest_of(as_bytes("same")));
+  const auto found = look_up(*view, small, digest_of(as_bytes("same")));
   CHECK((found && *found));
   const auto file = view->open(large);
   REQUIRE(file);

@@ -144,7 +144,7 @@ TEST_CASE("an identical file stays and gets mode and time") {
   SECTION("found by its content") { CHECK(is_unchanged(rig.put(item, as_bytes("content")), "f")); }
   SECTION("found by its digest") { by_digest = true; }
   if (by_digest) {
-    const auto found = rig.store->find(item, digest_of(as_bytes("content")));
+    const auto found = look_up(*rig.store, item, digest_of(as_bytes("content")));
     REQUIRE(found);
     REQUIRE(*found);
     CHECK((*found)->unchanged);
@@ -159,7 +159,7 @@ TEST_CASE("only an identical file is found") {
   const store_rig rig;
   REQUIRE(rig.put("f", "content"));
   const auto is_found = [&rig](const char* path, std::string_view content) {
-    const auto found = rig.store->find(file_entry(path, content.size()), digest_of(as_bytes(content)));
+    const auto found = look_up(*rig.store, file_entry(path, content.size()), digest_of(as_bytes(content)));
     REQUIRE(found);
     return found->has_value();
   };
@@ -172,7 +172,7 @@ TEST_CASE("only an identical file is found") {
   CHECK_FALSE(is_found("link", "content"));
   CHECK(rig.modified("f") == timestamp{1'700'000'000, 5});
   fs::create_directory(rig / "dir");
-  CHECK(failed_with(rig.store->find(file_entry("dir", 1), digest{}), errc::conflict));
+  CHECK(failed_with(look_up(*rig.store, file_entry("dir", 1), digest{}), errc::conflict));
 }
 
 TEST_CASE("what is in the way of a file") {
@@ -201,7 +201,7 @@ TEST_CASE("what is in the way of a file") {
     CHECK(failed_with(rig.store->make_directory(directory_entry("outside/d")), errc::conflict));
     CHECK(failed_with(rig.store->make_symlink(link_entry("outside/l", "x")), errc::conflict));
     CHECK(failed_with(rig.store->open(file_entry("outside/f", 100'000)), errc::conflict));
-    CHECK(failed_with(rig.store->find(file_entry("outside/f", 1), digest{}), errc::conflict));
+    CHECK(failed_with(look_up(*rig.store, file_entry("outside/f", 1), digest{}), errc::conflict));
     CHECK(rig.read("outside") == "not to be touched");
   }
   CHECK(rig.unfinished() == 0);
@@ -219,7 +219,7 @@ TEST_CASE("no way leads out of the directory") {
       CAPTURE(above);
       CHECK_FALSE(rig.put(above + "/f", "content"));
       CHECK_FALSE(rig.put(above + "/new/f", "content"));
-      CHECK_FALSE(rig.store->find(file_entry(above + "/f", 1), digest{}));
+      CHECK_FALSE(look_up(*rig.store, file_entry(above + "/f", 1), digest{}));
       CHECK_FALSE(rig.store->make_directory(directory_entry(above + "/d")));
       CHECK_FALSE(rig.store->make_directory(directory_entry(above)));
       CHECK_FALSE(rig.store->make_symlink(link_entry(above + "/l", "x")));

@@ -51,6 +51,10 @@ std::vector<frame_sample> make_samples() {
   add("HELLO", frames::hello{1, 2, session}, "01 00 0000 00000014 0001 0002" + first_digest);
   add("HELLO that wants more connections", frames::hello{1, 2, session, 7},
       "01 00 0000 00000019 0001 0002" + first_digest + "0002 0001 07");
+  add("HELLO that offers compression", frames::hello{1, 2, session, 0, true},
+      "01 00 0000 00000019 0001 0002" + first_digest + "0001 0001 01");
+  add("HELLO with all extensions", frames::hello{1, 2, session, 7, true},
+      "01 00 0000 0000001E 0001 0002" + first_digest + "0001 0001 01 0002 0001 07");
   add("JOIN", frames::join{session, secret}, "08 00 0000 00000020" + first_digest + second_digest);
   add("FENCE", frames::fence{0x01020304}, "09 00 0000 00000004 01020304");
   add("OFFER of an open file", offer_of(entry_kind::file, 0x0102030405, 0x0102030404),
@@ -70,6 +74,8 @@ std::vector<frame_sample> make_samples() {
       "02 02 0000 0000003A 01020304 01 10" + times + "0000000000000003 0000000000000003" + path + first_digest);
   add("BLOCK", frames::block{0x01020304, 0x0A0B0C, counting_digest(0), content},
       "03 00 0000 0000001F 01020304 00000000000A0B0C" + first_digest + "616263");
+  add("BLOCK that is compressed", frames::block{0x01020304, 0x0A0B0C, counting_digest(0), content, true},
+      "03 01 0000 0000001F 01020304 00000000000A0B0C" + first_digest + "616263");
   add("HOLE", frames::hole{0x01020304, {0x0A0B, 0x0C0D}},
       "04 00 0000 00000014 01020304 0000000000000A0B 0000000000000C0D");
   add("KEEP", frames::keep{0x01020304, {0x0A0B, 0x0C0D}},
@@ -85,6 +91,8 @@ std::vector<frame_sample> make_samples() {
       "21 00 0000 00000012 0001 00010000 00000400 0102030405060708");
   add("WELCOME that allows more connections", frames::welcome{1, 0x0102, 5, 6, frames::grant{7, secret}},
       "21 00 0000 00000027 0001 00000102 00000005 0000000000000006 0002 0011 07" + second_digest);
+  add("WELCOME that chooses compression", frames::welcome{1, 0x0304, 5, 6, std::nullopt, true},
+      "21 00 0000 00000017 0001 00000304 00000005 0000000000000006 0001 0001 01");
   add("ACCEPT", frames::accept{0x01020304, 0x0A0B}, "22 00 0000 0000000C 01020304 0000000000000A0B");
   add("HAVE of nothing", frames::have{0x01020304, {0x0A0B, 0x0C0D}, {}},
       "23 00 0000 00000010 01020304 0000000000000A0B 00000C0D");

@@ -15,17 +15,17 @@ using tcptools::byte_view;
 
 namespace {
 
-using kind = journal_entry::kind;
+using journaled = journal_entry::kind;
 
 const journal_header some_header{16, "dir/\xC3\xA4 file"};
 
 const std::vector<journal_entry>& some_entries() {
   static const std::vector<journal_entry> entries{
-      {kind::block, 0, 65'536, digest_of(noise(10, 1))},
-      {kind::block, 7, 65'536, digest_of(noise(10, 2))},
-      {kind::hole, 2, 4, {}},
-      {kind::block, 0, 65'536, digest_of(noise(10, 3))},
-      {kind::block, 8, 17, digest_of(noise(10, 4))},
+      {journaled::block, 0, 65'536, digest_of(noise(10, 1))},
+      {journaled::block, 7, 65'536, digest_of(noise(10, 2))},
+      {journaled::hole, 2, 4, {}},
+      {journaled::block, 0, 65'536, digest_of(noise(10, 3))},
+      {journaled::block, 8, 17, digest_of(noise(10, 4))},
   };
   return entries;
 }
@@ -65,7 +65,7 @@ TEST_CASE("a journal without records is whole") {
 }
 
 TEST_CASE("the bytes of a journal are those that are documented") {
-  const byte_buffer bytes = written({17, "ab"}, {{kind::block, 0x0102, 0x0304, digest_of(noise(1, 1))}});
+  const byte_buffer bytes = written({17, "ab"}, {{journaled::block, 0x0102, 0x0304, digest_of(noise(1, 1))}});
   const std::size_t header_size = 8 + 1 + 2 + 2 + 4;
   REQUIRE(bytes.size() == header_size + 37);
   CHECK(tcptools::as_text(byte_view{bytes}.first(13)) == std::string_view{"TSNDJNL\x01\x11\0\x02\x61\x62", 13});
@@ -177,9 +177,9 @@ TEST_CASE("a run of zeros at the end, as a machine leaves it that lost its power
 
 TEST_CASE("records with a right check and no meaning are left out") {
   std::vector<journal_entry> strange(5, some_entries()[0]);
-  strange[0].what = static_cast<kind>(0);
-  strange[1].what = static_cast<kind>(3);
-  strange[2].what = static_cast<kind>(255);
+  strange[0].what = static_cast<journaled>(0);
+  strange[1].what = static_cast<journaled>(3);
+  strange[2].what = static_cast<journaled>(255);
   strange[3].first = limits::blocks_per_file;
   strange[4].first = ~std::uint64_t{0};
   for (const journal_entry& one : strange) {

@@ -123,9 +123,9 @@ TEST_CASE("reserved bits are refused") {
     }
     for (unsigned bit = 0; bit < 8; ++bit) {
       const auto kind = static_cast<frames::type>(sample.wire[0]);
-      const unsigned defined = kind == frames::type::offer                                     ? 3U
-                               : kind == frames::type::have || kind == frames::type::delivered ? 1U
-                                                                                               : 0U;
+      const bool one_flag =
+          kind == frames::type::block || kind == frames::type::have || kind == frames::type::delivered;
+      const unsigned defined = kind == frames::type::offer ? 3U : one_flag ? 1U : 0U;
       if ((defined >> bit & 1U) != 0) continue;
       byte_buffer wire = sample.wire;
       wire[1] |= std::byte{1} << bit;
@@ -167,16 +167,42 @@ TEST_CASE("extensions of HELLO and WELCOME are skipped unless they are required"
         raw_frame(static_cast<std::uint8_t>(hello ? frames::type::hello : frames::type::welcome), 0, payload));
   };
   for (const frame& value : {frame{frames::hello{}}, frame{frames::welcome{1, 1, 1, 1}}}) {
-    CHECK(with(value, "0001 0000") == verdict::taken);
-    CHECK(with(value, "0001 0003 414243 7FFF 0001 44") == verdict::taken);
+    CHECK(with(value, "0003 0000") == verdict::taken);
+    CHECK(with(value, "0003 0003 414243 7FFF 0001 44") == verdict::taken);
     CHECK(with(value, "8000 0000") == verdict::other_version);
-    CHECK(with(value, "0001 0001 41 FFFF 0001 42") == verdict::other_version);
+    CHECK(with(value, "0003 0001 41 FFFF 0001 42") == verdict::other_version);
     CHECK(with(value, "00") == verdict::violation);
     CHECK(with(value, "0001 00") == verdict::violation);
     CHECK(with(value, "0001 0002 41") == verdict::violation);
     CHECK(with(value, "0003 0000 0001 0000") == verdict::violation);
     CHECK(with(value, "0003 0000 0003 0000") == verdict::violation);
   }
+}
+
+TEST_CASE("of the algorithms that HELLO offers zstd is known, and WELCOME chooses one") {
+  const auto hello = [](const std::string& extension) {
+    byte_buffer payload = from_hex("0001 0001" + std::string(32, '0') + extension);
+    const byte_buffer wire = raw_frame(static_cast<std::uint8_t>(frames::type::hello), 0, payload);
+    const auto step = decode(wire);
+    REQUIRE(step);
+    REQUIRE(step->value);
+    return std::get<frames::hello>(*step->value).zstd;
+  };
+  CHECK(hello("0001 0001 01"));
+  CHECK(hello("0001 0003 05 01 02"));
+  CHECK(hello("0001 0002 01 07"));
+  CHECK_FALSE(hello("0001 0002 07 02"));
+  CHECK_FALSE(hello("0001 0000"));
+  CHECK_FALSE(hello(""));
+  const auto welcome = [](const std::string& extension) {
+    const byte_buffer payload = from_hex("0001 00000001 00000001 0000000000000001" + extension);
+    return verdict_of(raw_frame(static_cast<std::uint8_t>(frames::type::welcome), 0, payload));
+  };
+  CHECK(welcome("0001 0001 01") == verdict::taken);
+  CHECK(welcome("0001 0001 00") == verdict::violation);
+  CHECK(welcome("0001 0001 02") == verdict::violation);
+  CHECK(welcome("0001 0000") == verdict::violation);
+  CHECK(welcome("0001 0002 01 01") == verdict::violation);
 }
 
 TEST_CASE("what is said of further connections is in range and of its length") {

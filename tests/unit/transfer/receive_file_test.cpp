@@ -33,6 +33,13 @@ class receive_file_script {
   std::string block(std::uint64_t index, byte_view data) {
     return line(file.on_block(block_frame(7, index, data), nullptr));
   }
+  // A block that comes in so many bytes, whatever they are.
+  std::string compressed(std::uint64_t index, std::size_t size) {
+    const byte_view data = byte_view{content}.first(size);
+    const bool exists = index * smallest_block < content.size();
+    const digest content_digest = exists ? digest_of(block_of(content, index)) : digest{};
+    return line(file.on_block({7, index, content_digest, data, true}, nullptr));
+  }
   std::string hole(std::uint64_t first, std::uint64_t count) { return line(file.on_hole({7, {first, count}})); }
   std::string keep(std::uint64_t first, std::uint64_t count) { return line(file.on_keep({7, {first, count}})); }
   std::string finish() { return line(file.on_finish(finish_frame(7, content))); }
@@ -476,6 +483,42 @@ TEST_CASE("frames that the state does not allow") {
     CHECK(talk.hole(0, 1) == "violation");
     CHECK(talk.keep(0, 1) == "violation");
   }
+}
+
+TEST_CASE("a compressed block is shorter than the block, and counts as the block") {
+  receive_file_script talk{three_blocks};
+  talk.opened();
+  CHECK(talk.compressed(0, smallest_block) == "violation");
+  CHECK(talk.compressed(2, 100) == "violation");
+  CHECK(talk.compressed(3, 10) == "violation");
+  CHECK(talk.compressed(0, smallest_block - 1) == "write 7 0 from 65535");
+  CHECK(talk.compressed(2, 99) == "write 7 2 from 99");
+  CHECK(talk.compressed(2, 99) == "violation");
+  CHECK(talk.block(1) == "write 7 1");
+  talk.written(0);
+  talk.written(1);
+  CHECK(talk.damaged(2) == "NEED 7 2+1");
+  CHECK(talk.compressed(2, 1) == "write 7 2 from 1");
+  talk.written(2);
+  CHECK(talk.finish() == "commit 7 " + std::to_string(three_blocks));
+}
+
+TEST_CASE("in a stream a compressed block is a full one") {
+  receive_file_script talk{2 * smallest_block + 100, stream_entry("s")};
+  talk.opened();
+  CHECK(talk.compressed(0, smallest_block) == "violation");
+  CHECK(talk.block(0, block_of(talk.content, 0).first(500)) == "write 7 0");
+  CHECK(talk.compressed(0, 300) == "write 7 0 from 300");
+  CHECK(talk.file.size() == smallest_block);
+  CHECK(talk.compressed(0, 300) == "violation");
+  CHECK(talk.compressed(1, 300) == "write 7 1 from 300");
+  CHECK(talk.block(2) == "write 7 2");
+  CHECK(talk.file.size() == 2 * smallest_block + 100);
+  talk.written(0, 500);
+  talk.written(0);
+  talk.written(1);
+  talk.written(2);
+  CHECK(talk.finish() == "commit 7 " + std::to_string(2 * smallest_block + 100));
 }
 
 TEST_CASE("a stream grows block by block") {

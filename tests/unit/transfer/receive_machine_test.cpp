@@ -111,6 +111,54 @@ TEST_CASE("HELLO is answered with WELCOME") {
   CHECK(talk.breaks_rules(hello));
 }
 
+TEST_CASE("compression is chosen where it is offered, and a violation where it was not") {
+  receiver_script talk;
+  talk.hear(frames::hello{1, 1, {}, 0, true});
+  CHECK(talk.answers() == "WELCOME window 100 open 5 zstd");
+  const byte_view part = byte_view{large}.first(1000);
+  talk.hear(open_file(1, "f", large.size())).opened(1);
+  talk.hear(compressed_frame(1, 0, block_of(large, 0), part));
+  CHECK(talk.jobs() == "open 1, write 1 0 from 1000");
+  CHECK(talk.breaks_rules(compressed_frame(1, 1, block_of(large, 1), part)));
+
+  receiver_script without = receiver_script::begun();
+  without.hear(open_file(1, "f", large.size())).opened(1);
+  CHECK(without.breaks_rules(compressed_frame(1, 0, block_of(large, 0), part)));
+}
+
+TEST_CASE("promised content is not compressed") {
+  receiver_script talk;
+  talk.hear(frames::hello{1, 1, {}, 0, true}).hear(promised(1, "p", little));
+  talk.answer(job_results::found{1, std::optional<placed>{}});
+  CHECK(talk.breaks_rules(compressed_frame(1, 0, little, little.first(3))));
+  CHECK(talk.breaks_rules(compressed_frame(1, 0, little, little)));
+}
+
+TEST_CASE("a compressed block counts with its own length in what waits and in a stream's size") {
+  receiver_script talk{{100, 5, 1U << 30U, 2 * smallest_block}};
+  talk.hear(frames::hello{1, 1, {}, 0, true});
+  talk.hear(frames::offer{1, stream_entry("s"), {}}).opened(1);
+  (void)talk.jobs();
+  const byte_view part = little;
+  talk.hear(compressed_frame(1, 0, block_of(large, 0), part));
+  CHECK(talk.machine.waiting_bytes() == smallest_block + job_size);
+  talk.hear(compressed_frame(1, 1, block_of(large, 0), part));
+  (void)talk.jobs();
+  (void)talk.answers();
+  talk.hear(compressed_frame(1, 2, block_of(large, 0), part));
+  CHECK(talk.answers() == "REFUSE 1 code 7");
+  CHECK(talk.jobs() == "abandon 1 and discard");
+}
+
+TEST_CASE("of compressed blocks a batch has as many as of others") {
+  receiver_script talk;
+  talk.hear(frames::hello{1, 1, {}, 0, true});
+  talk.hear(open_file(1, "f", 64 * smallest_block)).opened(1);
+  (void)talk.jobs();
+  for (std::uint64_t i = 0; i < 64; ++i) talk.hear(compressed_frame(1, i, little, little));
+  CHECK(talk.machine.take_jobs().size() == 16);
+}
+
 TEST_CASE("versions") {
   receiver_script talk;
   CHECK(talk.fails_on(frames::hello{2, 3, {}}) == errc::version_unsupported);

@@ -101,6 +101,31 @@ class sender_script {
 
 }  // namespace
 
+TEST_CASE("compression is what both sides said of it") {
+  send_machine machine{session_id{}, 0, true};
+  CHECK(show_all(decode_all(byte_view{machine.take_frames()}.subspan(8))) == "HELLO zstd");
+  CHECK_FALSE(machine.zstd_chosen());
+  frames::welcome welcome{protocol_version, 100, 5, 1U << 30U};
+  welcome.zstd = true;
+  REQUIRE(machine.on_frame(welcome));
+  CHECK(machine.zstd_chosen());
+  const auto offer = [&](const entry& what, offer_form form) { return machine.offer(item_of(what), form); };
+  CHECK(machine.may_compress(offer(file_entry("large", large_content.size()), offer_form::open)));
+  CHECK(machine.may_compress(offer(stream_entry("stream"), offer_form::open)));
+  CHECK_FALSE(machine.may_compress(offer(file_entry("small", small_content.size()), offer_form::promised)));
+  CHECK_FALSE(machine.may_compress(99));
+
+  send_machine unanswered{session_id{}, true};
+  welcome.zstd = false;
+  REQUIRE(unanswered.on_frame(welcome));
+  CHECK_FALSE(unanswered.zstd_chosen());
+  CHECK_FALSE(unanswered.may_compress(unanswered.offer(item_of(file_entry("f", 100'000)), offer_form::open)));
+
+  sender_script silent;
+  welcome.zstd = true;
+  CHECK(silent.breaks_rules(welcome));
+}
+
 TEST_CASE("a conversation begins with the preface and HELLO") {
   session_id session;
   session.fill(std::byte{7});
@@ -552,4 +577,48 @@ TEST_CASE("what has no outcome when the connection is lost is offered on the nex
   (void)again.frames();
   CHECK(again.next() == "check 1");
   CHECK(again.frames() == "KEEP 1 0+1");
+}
+
+TEST_CASE("a receiver allows as many further connections as were asked for, and no more", "[transfer]") {
+  frames::welcome welcome{protocol_version, 100, 5, 1U << 30U, frames::grant{3, {}}};
+  send_machine modest{session_id{}, 2};
+  CHECK_FALSE(modest.on_frame(welcome));
+  send_machine alone{session_id{}};
+  CHECK_FALSE(alone.on_frame(welcome));
+  send_machine machine{session_id{}, 3};
+  CHECK_FALSE(machine.further());
+  REQUIRE(machine.on_frame(welcome));
+  REQUIRE(machine.further());
+  CHECK(machine.further()->connections == 3);
+}
+
+TEST_CASE("blocks that are asked for again are known from the others", "[transfer]") {
+  sender_script talk = sender_script::begun();
+  const std::uint32_t id = talk.offer_large();
+  talk.hear(frames::accept{id, 0});
+  const auto fresh = talk.machine.next(much);
+  CHECK_FALSE(std::get<tasks::read>(*fresh).is_answer);
+  (void)talk.read_large(id);
+  talk.hear(frames::need{id, {1, 2}});
+  const auto again = talk.machine.next(much);
+  CHECK(std::get<tasks::read>(*again).is_answer);
+  CHECK(std::get<tasks::read>(*again).blocks == frames::block_run{1, 2});
+}
+
+TEST_CASE("what was asked for again may come on another connection before it is sent", "[transfer]") {
+  for (const bool is_shared : {false, true}) {
+    sender_script talk;
+    talk.machine = send_machine{session_id{}, 1};
+    frames::welcome welcome{protocol_version, 100, 5, 1U << 30U};
+    if (is_shared) welcome.more = frames::grant{1, {}};
+    talk.hear(welcome);
+    const std::uint32_t id = talk.offer_large();
+    talk.hear(frames::accept{id, 0});
+    (void)talk.next();
+    (void)talk.read_large(id);
+    (void)talk.next();
+    talk.machine.on_checked(id, {});
+    talk.hear(frames::need{id, {1, 1}});
+    CHECK(talk.breaks_rules(frames::delivered{id, false, ""}) != is_shared);
+  }
 }

@@ -183,6 +183,7 @@ TEST_CASE("simulated runs end well whatever happens when") {
     hazards what;
     what.cuts = luck.one_in(2) ? static_cast<unsigned>(luck.below(4)) : 0;
     what.kept_blocks_spoil = luck.one_in(8);
+    what.compresses = seed % 3 == 0;
     // A stream has no content but what is read of it, so it cannot be said to change.
     const std::size_t victim = luck.below(the.source.size());
     if (luck.one_in(5) && the.source.item(victim).kind == entry_kind::file) what.changed_source = victim;
@@ -323,6 +324,33 @@ TEST_CASE("a simulated run in which any one bit is flipped delivers nothing that
         CAPTURE(in_answers, at, bit);
         run_one(hazards::flip{in_answers, at, bit});
       }
+    }
+  }
+}
+
+TEST_CASE("a simulated run in which any one bit of a compressed block is flipped") {
+  const auto run_one = [](std::optional<hazards::flip> flip) {
+    world the;
+    the.source.add(file_entry("f", 0), text_like(smallest_block + 5000, 1));
+    the.source.add(file_entry("g", 0), byte_buffer(2 * smallest_block, std::byte{'x'}));
+    hazards what;
+    what.flipped = flip;
+    what.compresses = true;
+    simulation run{the.source, the.store, 4, what};
+    run.run();
+    const auto entries = the.store.entries();
+    for (std::size_t token = 0; token < the.source.size(); ++token) {
+      REQUIRE(run.outcomes()[token].size() == 1);
+      const auto is_sent = [&](const auto& one) { return one.second.content == the.source.content(token); };
+      if (delivered(run, token)) REQUIRE(std::ranges::any_of(entries, is_sent));
+    }
+    return run.words();
+  };
+  const std::uint64_t words = run_one(std::nullopt);
+  for (std::uint64_t at = 0; at < words; at += 1 + at / 100) {
+    for (const unsigned bit : {static_cast<unsigned>(at % 8), static_cast<unsigned>((at + 3) % 8)}) {
+      CAPTURE(at, bit);
+      run_one(hazards::flip{false, at, bit});
     }
   }
 }
