@@ -43,7 +43,7 @@ LIBRARIES = {
 # no I/O, no clock, and nothing of their own floor that is not such a room.
 QUIET_ROOMS = {
     "transfer": [
-        "*protocol*", "*_machine*", "*_format*", "block_map", "byte_allowance", "compression_choice", "digest", "entry", "glob",
+        "*protocol*", "*_machine*", "*_format*", "block_map", "byte_allowance", "compression_choice", "connection_plan", "digest", "entry", "glob",
         "jobs", "limits", "receive_file", "safe_path", "send_file", "session_rights", "source", "store", "zstd_block",
     ],
     "net": [

@@ -28,7 +28,8 @@ net::awaitable<result<void>> carrier::carry(net::stream& on, outbox::connection_
     if (!taken) continue;  // by another connection, while this one waited
     ++writing_;
     const result<void> written = co_await write(on, taken->views);
-    const auto took = (rate_limiter::clock::now() - began) / writing_--;
+    const auto took = (rate_limiter::clock::now() - began) / writing_;
+    --writing_;
     words_.on_written(taken->size);
     if (!written) co_return written;
     on_written_(taken->size, took);

@@ -7,9 +7,9 @@ namespace {
 
 constexpr unsigned most_misses = 4;
 constexpr unsigned pieces_between_looks = 64;
-constexpr std::size_t least_gain = 8;  // an eighth of what was tried
-// With less, what is saved is hardly worth the work on both sides.
-constexpr double times_faster = 1.5;
+constexpr std::size_t least_gain_divisor = 8;  // an eighth of what was tried
+// The connection must be slower by this: with less, what is saved is hardly worth the work on both sides.
+constexpr double least_slowness = 1.5;
 constexpr double remembered_bytes = 8U << 20U;
 
 }  // namespace
@@ -30,7 +30,7 @@ bool compression_choice::is_content_worth_it() const noexcept { return misses_ <
 // Before anything was compressed, its speed is to be found out.
 bool compression_choice::is_connection_slow() const noexcept {
   if (connection_.bytes == 0) return false;
-  return connection_.seconds * compressor_.bytes >= connection_.bytes * compressor_.seconds * times_faster;
+  return connection_.seconds * compressor_.bytes >= connection_.bytes * compressor_.seconds * least_slowness;
 }
 
 compression_choice::attempt compression_choice::next(std::uint32_t entry, bool unsent) noexcept {
@@ -50,7 +50,7 @@ void compression_choice::on_compressed(std::size_t tried, std::size_t became, st
   compressor_.add(tried, took);
   is_new_ = false;
   passed_by_ = 0;
-  const bool shrank = became <= tried - tried / least_gain;
+  const bool shrank = became <= tried - tried / least_gain_divisor;
   misses_ = shrank ? 0 : misses_ + 1;
 }
 

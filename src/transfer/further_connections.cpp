@@ -16,10 +16,10 @@ constexpr int round_trips_of_stall = 4;
 
 }  // namespace
 
-further_connections::further_connections(net::stream& first, carrier& words, const send_settings& settings,
+further_connections::further_connections(net::stream& first, carrier& by, const send_settings& settings,
                                          session_id session, net::task_group::exception_handler on_exception)
     : first_{first},
-      words_{words},
+      carrier_{by},
       settings_{settings},
       join_{session, {}},
       changed_{first.get_executor()},
@@ -41,15 +41,15 @@ void further_connections::stop() {
   is_stopped_ = true;
   for (const member& one : members_) one.connection->stop();
   changed_.notify_all();
-  words_.wake();
+  carrier_.wake();
 }
 
 net::awaitable<void> further_connections::look_after() {
-  while (!is_stopped_ && !words_.words().has_had_blocks()) co_await words_.news().wait();
+  while (!is_stopped_ && !carrier_.words().has_had_blocks()) co_await carrier_.news().wait();
   while (!is_stopped_) {
     const auto now = clock::now();
     const net::path_state path = first_.path();
-    plan_.on_sight({acknowledged_on_all(), path.round_trip, path.is_under_way && !words_.words().is_empty()}, now);
+    plan_.on_sight({acknowledged_on_all(), path.round_trip, path.is_under_way && !carrier_.words().is_empty()}, now);
     cut_stalled(now);
     make_more();
     (void)co_await changed_.wait_until(now + connection_plan::look_every);
@@ -65,7 +65,7 @@ void further_connections::make_more() {
   }
   for (; lost < limits::lost_joins && there < plan_.wanted(); ++there) {
     member& one = members_.emplace_back();
-    one.connection = std::make_unique<joined_connection>(first_, words_, settings_, join_);
+    one.connection = std::make_unique<joined_connection>(first_, carrier_, settings_, join_);
     tasks_.spawn("joined connection", one.connection->run());
   }
 }
@@ -95,7 +95,7 @@ bool further_connections::is_stalled(member& one, clock::time_point now) const {
   const auto patience = std::max<clock::duration>(least_stall, round_trips_of_stall * path.round_trip);
   if (now - one.moved_at < patience) return false;
   const bool is_overtaken = path.is_under_way && others > one.others_acknowledged;
-  const bool is_the_last = words_.words().is_empty() && first_.unacknowledged() == 0;
+  const bool is_the_last = carrier_.words().is_empty() && first_.unacknowledged() == 0;
   return is_overtaken || is_the_last;
 }
 

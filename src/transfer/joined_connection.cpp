@@ -20,9 +20,9 @@ net::lookup_function always(const std::string& address) {
 
 }  // namespace
 
-joined_connection::joined_connection(net::stream& first, carrier& words, const send_settings& settings,
+joined_connection::joined_connection(net::stream& first, carrier& by, const send_settings& settings,
                                      const frames::join& join)
-    : words_{words},
+    : carrier_{by},
       settings_{settings},
       join_{join},
       connector_{first.get_executor(), always(first.peer().address)},
@@ -37,7 +37,7 @@ net::awaitable<void> joined_connection::run() {
     co_return;
   }
   stream_ = std::move(*connected);
-  words_id_ = words_.words().join();
+  id_ = carrier_.words().join();
   tasks_.spawn("listen", listen());
   tasks_.spawn("carry", carry());
   co_await tasks_.join();
@@ -47,7 +47,7 @@ net::awaitable<void> joined_connection::carry() {
   byte_buffer greeting{preface().begin(), preface().end()};
   encode(join_, greeting);
   const result<void> greeted = co_await stream_->write(greeting);
-  if (greeted) (void)co_await words_.carry(*stream_, *words_id_);
+  if (greeted) (void)co_await carrier_.carry(*stream_, *id_);
   lose();
 }
 
@@ -82,8 +82,8 @@ void joined_connection::cut() {
 void joined_connection::end() {
   acknowledged_ = acknowledged();
   has_ended_ = true;
-  if (words_id_) words_.words().leave(*words_id_);
-  words_.wake();
+  if (id_) carrier_.words().leave(*id_);
+  carrier_.wake();
 }
 
 std::uint64_t joined_connection::acknowledged() const { return is_at_work() ? stream_->acknowledged() : acknowledged_; }

@@ -57,7 +57,7 @@ net::awaitable<result<void>> native_sender::run() {
   further_.stop();
   carrier_.finish();
   wake_all();
-  co_await further_.join();
+  co_await further_.wait_for_end();
   co_await tasks.join();
   stream_.close();
   co_await settle_outcomes();

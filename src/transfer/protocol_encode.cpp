@@ -49,7 +49,11 @@ struct encoder {
     put_frame(out, type::welcome, 0, [&](byte_writer& writer) {
       writer.u16(frame.version).u32(frame.window).u32(frame.open_files).u64(frame.largest_file);
       if (frame.zstd) writer.u16(extension_compression).u16(1).u8(compression_zstd);
-      if (frame.more) writer.u16(extension_connections).u16(17).u8(frame.more->connections).bytes(frame.more->secret);
+      if (frame.more)
+        writer.u16(extension_connections)
+            .u16(1 + sizeof(join_secret))
+            .u8(frame.more->connections)
+            .bytes(frame.more->secret);
     });
   }
   void operator()(const frames::offer& frame) const {

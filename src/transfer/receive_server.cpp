@@ -195,9 +195,8 @@ net::awaitable<result<void>> receive_server::serve_native(session& one, byte_vie
 
 net::awaitable<result<void>> receive_server::serve_joining(session& one, frame_reader reader) {
   one.stream->set_deadline(one.info.started + limits::hello_wait);
-  result<void> able;
-  if (const result<byte_buffer> start = co_await reader.take(preface().size()); !start) able = start.error();
-  if (!able) co_return able;
+  const result<byte_buffer> start = co_await reader.take(preface().size());
+  if (!start) co_return start.error();
   const result<received_frame> said = co_await reader.next();
   one.stream->clear_deadline();
   if (!said) co_return co_await turn_away(*one.stream, said.error());

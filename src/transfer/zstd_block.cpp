@@ -9,7 +9,7 @@
 namespace tcptools::transfer {
 namespace {
 
-// Of text, level 1 makes a fifth at about 250 MB/s; faster levels leave more and win little time (docs/performance.md).
+// Of text, level 1 makes a fifth; faster levels leave more and win little time (docs/performance.md).
 constexpr int level = 1;
 
 struct free_context {

@@ -33,7 +33,8 @@ class carrier {
   void wake() { news_.notify_all(); }
   [[nodiscard]] net::event& news() noexcept { return news_; }
 
-  // Writes what this connection is to carry. Returns when there is nothing more, or with what the stream failed with.
+  // Writes what this connection is to carry. Returns once finish() was called and nothing is left for it, or with what
+  // the stream failed with.
   [[nodiscard]] net::awaitable<result<void>> carry(net::stream& on, outbox::connection_id one);
   // Nothing more will be put in.
   void finish();

@@ -1,6 +1,7 @@
 // Makes further connections where they are worth it, and cuts off those that hold up the rest.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -22,7 +23,7 @@ class further_connections {
   using clock = std::chrono::steady_clock;
 
   // All outlive it. `on_exception` as in task_group.
-  further_connections(net::stream& first, carrier& words, const send_settings& settings, session_id session,
+  further_connections(net::stream& first, carrier& by, const send_settings& settings, session_id session,
                       net::task_group::exception_handler on_exception);
 
   // How many the settings want at most.
@@ -30,9 +31,9 @@ class further_connections {
 
   // The receiver allows some. To be called once at most; does nothing once stopped.
   void begin(const frames::grant& granted);
-  // Ends all of them soon; join() returns when they have ended.
+  // Ends all of them soon; wait_for_end() returns when they have ended.
   void stop();
-  [[nodiscard]] net::awaitable<void> join() { co_await tasks_.join(); }
+  [[nodiscard]] net::awaitable<void> wait_for_end() { co_await tasks_.join(); }
 
   [[nodiscard]] std::uint64_t acknowledged() const;  // bytes, by the receiver's system
 
@@ -51,7 +52,7 @@ class further_connections {
   [[nodiscard]] std::uint64_t acknowledged_on_all() const;
 
   net::stream& first_;
-  carrier& words_;
+  carrier& carrier_;
   const send_settings& settings_;
   frames::join join_;
   net::event changed_;

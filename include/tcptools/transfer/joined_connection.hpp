@@ -20,7 +20,7 @@ namespace tcptools::transfer {
 class joined_connection {
  public:
   // To the address that `first` has reached. All outlive it.
-  joined_connection(net::stream& first, carrier& words, const send_settings& settings, const frames::join& join);
+  joined_connection(net::stream& first, carrier& by, const send_settings& settings, const frames::join& join);
 
   // Returns when it has ended.
   [[nodiscard]] net::awaitable<void> run();
@@ -33,7 +33,7 @@ class joined_connection {
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
   // It did not come about, or ended before it was stopped.
   [[nodiscard]] bool was_lost() const noexcept { return was_lost_; }
-  [[nodiscard]] bool is_at_work() const noexcept { return words_id_.has_value() && !has_ended_; }
+  [[nodiscard]] bool is_at_work() const noexcept { return id_.has_value() && !has_ended_; }
 
   [[nodiscard]] std::uint64_t acknowledged() const;  // bytes, by the receiver's system
   // Precondition: is_at_work().
@@ -45,14 +45,14 @@ class joined_connection {
   void lose();
   void end();
 
-  carrier& words_;
+  carrier& carrier_;
   const send_settings& settings_;
   frames::join join_;
   net::connector connector_;
   net::task_group tasks_;
   std::shared_ptr<net::stream> stream_;
-  std::optional<outbox::connection_id> words_id_;  // once connected
-  std::uint64_t acknowledged_ = 0;                 // when it ended
+  std::optional<outbox::connection_id> id_;  // once connected
+  std::uint64_t acknowledged_ = 0;           // when it ended
   bool has_ended_ = false;
   bool was_lost_ = false;
 };

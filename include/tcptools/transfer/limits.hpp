@@ -31,7 +31,7 @@ inline constexpr std::size_t offer_frame = 71'680;
 inline constexpr std::size_t optional_frame = 65'536;
 inline constexpr std::uint32_t digests_per_have = 4096;
 
-// What one connection may have under way.
+// What one conversation may have under way, and how many connections carry it.
 inline constexpr std::uint32_t window_before_welcome = 64;
 inline constexpr std::uint32_t open_files_before_welcome = 4;
 inline constexpr std::uint32_t window = 1024;

@@ -55,7 +55,7 @@ class outbox {
   [[nodiscard]] bool has_rivals(connection_id one) const;
   // Blocks that any connection may carry were put in at some time.
   [[nodiscard]] bool has_had_blocks() const noexcept { return has_had_blocks_; }
-  // What it is to write next, which then is under way until the other function is told of its size.
+  // What it is to write next, which then is under way until on_written() is told its size.
   [[nodiscard]] std::optional<piece> take(connection_id one);
   void on_written(std::size_t size) noexcept;
 
