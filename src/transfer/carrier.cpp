@@ -31,8 +31,8 @@ net::awaitable<result<void>> carrier::carry(net::stream& on, outbox::connection_
     const auto took = (rate_limiter::clock::now() - began) / writing_;
     --writing_;
     words_.on_written(taken->size);
+    on_written_(written ? taken->size : 0, took);  // either way there is room again
     if (!written) co_return written;
-    on_written_(taken->size, took);
   }
   co_return result<void>{};
 }

@@ -33,8 +33,9 @@ void connection_plan::on_sight(const sight& seen, clock::time_point now) {
   if (!begin_) begin_ = mark{now, seen.acknowledged};
   const auto measured = now - begin_->when;
   if (measured < std::max<clock::duration>(least_measured, round_trips_measured * round_trip_)) return;
-  const double rate =
-      static_cast<double>(seen.acknowledged - begin_->acknowledged) / std::chrono::duration<double>{measured}.count();
+  // With encryption it may go back a little: what is under way is then more than what was written.
+  const std::uint64_t moved = seen.acknowledged - std::min(seen.acknowledged, begin_->acknowledged);
+  const double rate = static_cast<double>(moved) / std::chrono::duration<double>{measured}.count();
   begin_ = mark{now, seen.acknowledged};
   judge(rate, now);
 }

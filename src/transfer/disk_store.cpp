@@ -112,16 +112,6 @@ result<std::optional<placed>> find_one(const store_place& place, const promised_
   return std::optional{placed{(*older)->path, true}};
 }
 
-// Makes the directories durable; nothing in them is reported if that fails.
-template <class Outcome>
-void sync_all(parents& directories, std::vector<result<Outcome>>& outcomes) {
-  const result<void> durable = directories.sync();
-  if (durable) return;
-  for (result<Outcome>& one : outcomes) {
-    if (one) one = durable.error();
-  }
-}
-
 // Everything is written before anything is made durable: one commit of the file system's own journal serves many files.
 void put_together(const store_place& place, std::span<const small_file> files, parents& directories,
                   std::vector<result<placed>>& outcomes) {
@@ -238,7 +228,11 @@ std::vector<result<placed>> disk_store::put(std::span<const small_file> files) {
     files = files.subspan(together.size());
     put_together(place_, together, directories, outcomes);
   }
-  sync_all(directories, outcomes);
+  // Nothing is reported that may be gone tomorrow.
+  const result<void> durable = directories.sync();
+  for (result<placed>& one : outcomes) {
+    if (!durable && one) one = durable.error();
+  }
   return outcomes;
 }
 
@@ -247,7 +241,10 @@ std::vector<result<std::optional<placed>>> disk_store::find(std::span<const prom
   outcomes.reserve(files.size());
   parents directories{place_};
   for (const promised_file& one : files) outcomes.push_back(find_one(place_, one, directories));
-  sync_all(directories, outcomes);
+  const result<void> durable = directories.sync();
+  for (result<std::optional<placed>>& one : outcomes) {
+    if (!durable && one && *one) one = durable.error();
+  }
   return outcomes;
 }
 

@@ -96,13 +96,22 @@ result<void> native_receiver::join(const frames::join& wish, std::shared_ptr<net
   if (tasks_ == nullptr || failure_) return error{errc::refused, "that session is over"};
   const result<unsigned> number = machine_.join(wish);
   if (!number) return number.error();
-  joined_.emplace(*number, stream);
+  joined_.emplace(*number, joined_connection{stream, 0, clock::now()});
   tasks_->spawn("joined", read_joined(*number, std::move(stream), std::move(reader)));
   return {};
 }
 
 void native_receiver::close_joined() {
-  for (const auto& [number, stream] : joined_) stream->close();
+  for (const auto& [number, one] : joined_) one.stream->close();
+}
+
+void native_receiver::close_silent(clock::time_point now) {
+  const bool is_waited_for = machine_.waits_for_joined() && !storing_ && machine_.waiting_bytes() == 0;
+  for (auto& [number, one] : joined_) {
+    const std::uint64_t before = std::exchange(one.bytes, one.stream->bytes_read());
+    if (one.bytes != before || !is_waited_for) one.moved_at = now;
+    if (now - one.moved_at >= limits::joined_wait) one.stream->close();
+  }
 }
 
 // How it ends makes no difference: what it did not bring is asked for on the first connection.
@@ -241,6 +250,7 @@ net::awaitable<void> native_receiver::watch() {
     const auto now = clock::now();
     machine_.on_tick();
     if (machine_.answer_bytes() > 0) answers_.notify_all();
+    close_silent(now);
 
     if (failure_ || machine_.finished() || over_) {
       if (!last_words_until) last_words_until = now + limits::goodbye_wait;
@@ -259,7 +269,7 @@ net::awaitable<void> native_receiver::watch() {
 
 std::uint64_t native_receiver::bytes_read() const noexcept {
   std::uint64_t bytes = stream_.bytes_read() + bytes_of_past_ones_;
-  for (const auto& [number, stream] : joined_) bytes += stream->bytes_read();
+  for (const auto& [number, one] : joined_) bytes += one.stream->bytes_read();
   return bytes;
 }
 

@@ -173,7 +173,10 @@ result<void> partial_file::put_block(std::uint64_t index, byte_view content, con
   if (const result<void> written = write_at(part_.get(), layout_.offset(index), content, item_); !written)
     return written;
   part_end_ = std::max(part_end_, layout_.offset(index) + content.size());
-  window_.on_write(part_.get(), layout_.offset(index), content.size());
+  if (const int failed = window_.on_write(part_.get(), layout_.offset(index), content.size()); failed != 0) {
+    remove_files();  // what was read of it would come from memory
+    return storage_error(failed, "write " + in_quotes(item_.path));
+  }
   note({journal_entry::kind::block, index, content.size(), content_digest});
   resumable_ = true;
   return window_.passed_mark() ? check_room(place_, 0) : result<void>{};

@@ -135,8 +135,11 @@ bool is_file_of(int fd, int directory, const std::string& name) {
          opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
+// Cleaners are there rarely, and done soon.
+constexpr int most_tries = 16;
+
 result<temporary_file> temporary_file::create(const store_place& place) {
-  for (;;) {
+  for (int tries = 0; tries < most_tries; ++tries) {
     std::string name = temporary_name();
     unique_fd fd{::openat(place.unfinished.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                           temporary_mode)};
@@ -153,6 +156,7 @@ result<temporary_file> temporary_file::create(const store_place& place) {
     if (lock == lock_state::ours && ::fstat(fd.get(), &made) == 0 && made.st_nlink > 0)
       return temporary_file{place.unfinished.get(), std::move(fd), std::move(name)};
   }
+  return error{errc::storage_failed, "cannot make a temporary file: what is made is gone at once"};
 }
 
 // It is new: its mode is the one it was made with, its time is no entry's.

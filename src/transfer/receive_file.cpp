@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t bytes_per_keep = 1U << 20U;
 // Holes of an adoptable file that are remembered instead of written; with more of them the file is not adopted.
 constexpr std::size_t most_unwritten_holes = 4096;
+// Blocks asked for together because they were lost.
+constexpr std::uint64_t most_needed = 4096;
 // What a disk is trusted to make durable from one tick to the next.
 constexpr std::uint64_t bytes_synced_per_tick = 4U << 20U;
 
@@ -85,17 +87,26 @@ result<void> receive_file::check_turn(std::uint64_t index) const {
   return {};
 }
 
-bool receive_file::is_repeated(frames::block_run blocks) const {
-  if (!several_ || phase_ == phase::opening || is_stream() || !inside(blocks)) return false;
-  for (std::uint64_t index = blocks.first; index < blocks.first + blocks.count; ++index) {
-    if (states_.get(index) < block_state::taken && !row_.is_zero(index)) return false;
-  }
+bool receive_file::is_there(std::uint64_t index) const {
+  return states_.get(index) >= block_state::taken || row_.is_zero(index);
+}
+
+bool receive_file::may_repeat(std::uint64_t count) noexcept {
+  if (count > repeats_left_) return false;
+  repeats_left_ -= count;
   return true;
+}
+
+bool receive_file::waits_for_joined() const noexcept {
+  return finish_ && phase_ == phase::receiving && (at_work_ & ~fenced_) != 0 &&
+         accounted_ + needed_.size() < layout().count();
 }
 
 result<receive_file::step> receive_file::on_block(const frames::block& block, std::shared_ptr<const void> owner) {
   step out;
-  if (is_repeated({block.index, 1})) return out;
+  const bool is_repeated =
+      phase_ != phase::opening && !is_stream() && inside({block.index, 1}) && is_there(block.index);
+  if (is_repeated && may_repeat(1)) return out;
   if (phase_ != phase::receiving) return violation("BLOCK before ACCEPT or after the last block");
   if (!is_stream() && !inside({block.index, 1})) return violation("BLOCK with an index outside of the file");
   const std::size_t length = length_of(block);
@@ -118,6 +129,7 @@ result<receive_file::step> receive_file::on_block(const frames::block& block, st
   row_.set(block.index, block.content_digest);
   out.urgent.emplace_back(
       jobs::write{id_, block.index, {block.data, std::move(owner)}, block.content_digest, length, block.compressed});
+  need_missing(out);
   return out;
 }
 
@@ -130,27 +142,42 @@ bool receive_file::claimed_as_zero(frames::block_run blocks) const {
 }
 
 result<receive_file::step> receive_file::on_hole(const frames::hole& hole) {
-  if (is_repeated(hole.blocks)) return step{};
-  if (phase_ != phase::receiving || is_stream()) return violation("HOLE where none is allowed");
+  if (phase_ == phase::opening || is_stream()) return violation("HOLE where none is allowed");
   if (!inside(hole.blocks)) return violation("HOLE outside of the file");
-  const std::uint64_t end = hole.blocks.first + hole.blocks.count;
+  std::vector<frames::block_run> fresh;
+  std::uint64_t count = 0;
   // A run over untouched pages costs a look each, no memory.
-  for (std::uint64_t index = hole.blocks.first; index < end; ++index) {
-    if (const result<void> good = check_turn(index); !good) return good.error();
+  for (std::uint64_t index = hole.blocks.first; index < hole.blocks.first + hole.blocks.count; ++index) {
+    if (is_there(index)) continue;
+    append_run(fresh, {index, 1});
+    ++count;
   }
-  needed_.erase(needed_.lower_bound(hole.blocks.first), needed_.lower_bound(end));
-  row_.set_zero(hole.blocks);
-  accounted_ += hole.blocks.count;
-
+  if (count < hole.blocks.count && !may_repeat(hole.blocks.count - count)) return violation("a block sent twice");
   step out;
-  const bool defer = adoptable_ && unwritten_holes_.size() < most_unwritten_holes && claimed_as_zero(hole.blocks);
+  for (const frames::block_run& run : fresh) {
+    if (const result<void> placed = place_hole(run, out); !placed) return placed.error();
+  }
+  need_missing(out);
+  return out;
+}
+
+result<void> receive_file::place_hole(frames::block_run blocks, step& out) {
+  const std::uint64_t end = blocks.first + blocks.count;
+  if (phase_ != phase::receiving) return violation("HOLE where none is allowed");
+  for (std::uint64_t index = blocks.first; index < end; ++index) {
+    if (const result<void> good = check_turn(index); !good) return good;
+  }
+  needed_.erase(needed_.lower_bound(blocks.first), needed_.lower_bound(end));
+  row_.set_zero(blocks);
+  accounted_ += blocks.count;
+  const bool defer = adoptable_ && unwritten_holes_.size() < most_unwritten_holes && claimed_as_zero(blocks);
   if (defer) {
-    append_run(unwritten_holes_, hole.blocks);
+    append_run(unwritten_holes_, blocks);
   } else {
     stop_deferring(out);
-    out.urgent.emplace_back(jobs::write_hole{id_, hole.blocks});
+    out.urgent.emplace_back(jobs::write_hole{id_, blocks});
   }
-  return out;
+  return {};
 }
 
 result<receive_file::step> receive_file::on_keep(const frames::keep& keep) {
@@ -192,15 +219,19 @@ receive_file::step receive_file::on_connections(connection_set at_work) {
   return out;
 }
 
+// So many at a time that what is asked for, and the asking, take little memory.
 void receive_file::need_missing(step& out) {
-  if (!finish_ || phase_ != phase::receiving || (at_work_ & ~fenced_) != 0) return;
+  if (!finish_ || phase_ != phase::receiving || (at_work_ & ~fenced_) != 0 || !needed_.empty()) return;
   std::vector<frames::block_run> missing;
-  const std::uint64_t count = layout().count();
-  for (std::uint64_t index = 0; index < count && accounted_ + needed_.size() < count; ++index) {
-    if (states_.get(index) >= block_state::taken || row_.is_zero(index) || needed_.contains(index)) continue;
-    needed_.insert(index);
-    append_run(missing, {index, 1});
+  std::uint64_t count = 0;
+  for (; missing_from_ < layout().count() && count < most_needed && accounted_ + count < layout().count();
+       ++missing_from_) {
+    if (is_there(missing_from_)) continue;
+    needed_.insert(missing_from_);
+    append_run(missing, {missing_from_, 1});
+    ++count;
   }
+  repeats_left_ += count;
   for (const frames::block_run& run : missing) out.answers.emplace_back(frames::need{id_, run});
 }
 

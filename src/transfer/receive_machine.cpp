@@ -80,6 +80,7 @@ void receive_machine::tell_connections() {
 }
 
 result<void> receive_machine::on_joined_frame(unsigned connection, frame value, std::shared_ptr<const void> owner) {
+  if (std::holds_alternative<frames::unknown>(value)) return {};
   const auto* const block = std::get_if<frames::block>(&value);
   const auto* const fence = std::get_if<frames::fence>(&value);
   if (block == nullptr && fence == nullptr) return violation("a frame that has no place on a joined connection");
@@ -221,6 +222,13 @@ result<void> receive_machine::on_bye() {
   sender_said_bye_ = true;
   say_bye_if_done();
   return {};
+}
+
+bool receive_machine::waits_for_joined() const noexcept {
+  return !has_jobs() && std::ranges::any_of(live_, [](const auto& one) {
+    const auto* const file = std::get_if<receive_file>(&one.second);
+    return file != nullptr && file->waits_for_joined();
+  });
 }
 
 bool receive_machine::waits_for_sender() const noexcept {

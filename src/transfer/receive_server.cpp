@@ -25,6 +25,9 @@ bool is_same_owner(const net::peer_identity* one, const net::peer_identity* othe
   return one->name == other->name && (one->by_key == nullptr) == (other->by_key == nullptr);
 }
 
+// Joined connections, of all sessions, for each session that may be.
+constexpr std::size_t joined_share = 4;
+
 }  // namespace
 
 receive_server::receive_server(net::gate& door, receive_context& context, settings chosen)
@@ -180,9 +183,12 @@ net::awaitable<result<void>> receive_server::set_scope(session& one) {
 
 net::awaitable<result<void>> receive_server::serve_native(session& one, byte_view first) {
   frame_reader reader{*one.stream, first};
-  one.stream->set_deadline(one.info.started + limits::hello_wait);
+  one.stream->set_deadline(one.info.started + std::min<clock::duration>(limits::hello_wait, context_.idle_timeout));
   const result<byte_view> start = co_await reader.peek(preface().size() + 1);
   one.stream->clear_deadline();
+  if (!start && start.error().code() == errc::timed_out) {
+    co_return co_await turn_away(*one.stream, error{errc::timed_out, "the sender did not say hello"});
+  }
   const bool is_join = start && std::ranges::equal(start->first(preface().size()), preface()) &&
                        (*start)[preface().size()] == std::byte{static_cast<std::uint8_t>(frames::type::join)};
   if (is_join) co_return co_await serve_joining(one, std::move(reader));
@@ -201,6 +207,7 @@ net::awaitable<result<void>> receive_server::serve_joining(session& one, frame_r
   one.stream->clear_deadline();
   if (!said) co_return co_await turn_away(*one.stream, said.error());
   const auto& wish = std::get<frames::join>(said->value);
+  if (is_crowded_by_joined(one)) co_return co_await turn_away(*one.stream, too_many_sessions());
   result<void> joined = error{errc::refused, "there is no such session to join"};
   for (auto& [number, other] : sessions_) {
     const bool is_same = other->native && other->admitted && other->id == wish.session &&
@@ -232,6 +239,17 @@ bool receive_server::is_crowded(const session& one, bool admitted_only) const {
     if (other->stream->peer().address == one.stream->peer().address) ++of_address;
   }
   return all >= share * settings_.max_sessions || of_address >= share * settings_.max_per_address;
+}
+
+bool receive_server::is_crowded_by_joined(const session& one) const {
+  std::size_t all = 0;
+  std::size_t of_address = 0;
+  for (const auto& [number, other] : sessions_) {
+    const std::size_t joined = other->native ? other->native->joined() : 0;
+    all += joined;
+    if (other->stream->peer().address == one.stream->peer().address) of_address += joined;
+  }
+  return all >= joined_share * settings_.max_sessions || of_address >= joined_share * settings_.max_per_address;
 }
 
 result<void> receive_server::admit(session& one) {

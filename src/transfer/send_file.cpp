@@ -30,7 +30,7 @@ result<void> send_file::on_need(const frames::need& need) {
     const bool was_read = index < checked_ ? index < next_compare_ : index < next_missing_;
     if (!was_read) return violation("NEED for a block that was not sent");
     const unsigned times = times_asked_for_.get(index) + 1U;
-    if (times > limits::failed_digests_per_block) return violation("NEED for the same block again and again");
+    if (times > limits::needs_per_block) return violation("NEED for the same block again and again");
     times_asked_for_.set(index, static_cast<std::uint8_t>(times));
   }
   append_run(needed_, need.blocks);

@@ -35,7 +35,8 @@ result<void> stream_file::write(std::uint64_t index, byte_view content, const di
                  in_quotes(item_.path) + " is larger than " + format_size(place_.options.max_file_size)};
   }
   if (const result<void> written = write_at(file_.get(), offset, content, item_); !written) return written;
-  window_.on_write(file_.get(), offset, content.size());
+  const int failed = window_.on_write(file_.get(), offset, content.size());
+  if (failed != 0) return storage_error(failed, "write " + in_quotes(item_.path));
   return window_.passed_mark() ? check_room(place_, 0) : result<void>{};
 }
 

@@ -92,9 +92,10 @@ class Streams(Case):
         self.assertGreater(len(splitter.carried), 2)
 
     def test_a_connection_that_stands_still_does_not_hold_up_the_rest(self):
-        splitter, _ = self.deliver("--streams", "2", "--idle-timeout", "20s",
+        splitter, told = self.deliver("--streams", "2", "--idle-timeout", "20s",
                                    hinder=lambda number, carried: "stall" if number == 1 and carried > MIB else None)
-        self.assertGreater(len(splitter.carried), 1)
+        self.assertIn(len(splitter.carried), (2, 3))  # the one that was cut may get a successor
+        self.assertLess(told["seconds"], 18)
 
     def test_connections_that_do_not_come_about_cost_nothing(self):
         splitter, _ = self.deliver("--streams", "4", hinder=lambda number, carried: "cut" if number > 0 else None)

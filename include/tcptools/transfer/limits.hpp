@@ -51,13 +51,15 @@ inline constexpr std::size_t unstored_bytes = 512U
 inline constexpr std::size_t held_memory = 4U << 20U;  // receive memory that such frames lie in
 inline constexpr std::size_t unsent_answers = 256U << 10U;  // answers for a sender that does not read
 inline constexpr unsigned failed_digests_per_block = 3;
-inline constexpr std::size_t progress_quantum = 16U << 10U;   // bytes of one frame that count as progress
-inline constexpr std::size_t compressed_quantum = 1U << 10U;  // the same where they may be compressed
+inline constexpr unsigned needs_per_block = failed_digests_per_block + 1;  // once it may have been lost, too
+inline constexpr std::size_t progress_quantum = 16U << 10U;                // bytes of one frame that count as progress
+inline constexpr std::size_t compressed_quantum = 1U << 10U;               // the same where they may be compressed
 
 // Waits that no option changes.
 inline constexpr auto hello_wait = 10s;
 inline constexpr auto goodbye_wait = 5s;
 inline constexpr auto drain_wait = 10s;
+inline constexpr auto joined_wait = 5s;
 inline constexpr auto compat_quiet_gap = 100ms;
 
 // How often it is looked at whether things move.

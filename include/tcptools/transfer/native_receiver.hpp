@@ -38,17 +38,28 @@ class native_receiver {
   // leaves it alone. Precondition: `reader` reads from `stream`.
   [[nodiscard]] result<void> join(const frames::join& wish, std::shared_ptr<net::stream> stream, frame_reader reader);
 
+  // Connections that have joined and are at work.
+  [[nodiscard]] std::size_t joined() const noexcept { return joined_.size(); }
+
   // Ends the connection soon, telling the sender why. What has arrived is stored.
   void stop(wire_code code, error why);
   // Ends the connection at once, without a word. What has arrived is stored.
   void abort(error why);
 
  private:
+  struct joined_connection {
+    std::shared_ptr<net::stream> stream;
+    std::uint64_t bytes = 0;  // when it was looked at last
+    std::chrono::steady_clock::time_point moved_at;
+  };
+
   [[nodiscard]] net::awaitable<result<void>> read_frames(frame_reader& reader);
   net::awaitable<void> read_joined(unsigned number, std::shared_ptr<net::stream> stream, frame_reader reader);
   // Until what has arrived is stored to a degree, and answers are sent.
   [[nodiscard]] net::awaitable<void> wait_for_room(frame_reader& reader);
   void close_joined();
+  // Ends joined connections that files wait for and that bring nothing: the way may be dead without anybody knowing.
+  void close_silent(std::chrono::steady_clock::time_point now);
   net::awaitable<void> store_jobs();
   net::awaitable<void> write_answers();
   net::awaitable<void> watch();
@@ -69,9 +80,9 @@ class native_receiver {
   receive_machine machine_;
   job_runner runner_;
 
-  net::task_group* tasks_ = nullptr;                         // while it runs
-  std::map<unsigned, std::shared_ptr<net::stream>> joined_;  // by number
-  std::uint64_t bytes_of_past_ones_ = 0;                     // joined before
+  net::task_group* tasks_ = nullptr;              // while it runs
+  std::map<unsigned, joined_connection> joined_;  // by number
+  std::uint64_t bytes_of_past_ones_ = 0;          // joined before
 
   net::event work_;     // there are jobs, or no more will come
   net::event answers_;  // there are answers, or no more will come

@@ -43,6 +43,8 @@ class receive_file {
   [[nodiscard]] bool committing() const noexcept { return phase_ == phase::committing; }
   // The next step is the sender's: neither opening, HAVE nor what follows FINISH is under way here.
   [[nodiscard]] bool waits_for_sender() const noexcept;
+  // FINISH has come, and what is missing may still come on a joined connection.
+  [[nodiscard]] bool waits_for_joined() const noexcept;
   // Bytes worked through, for PROGRESS; only grows.
   [[nodiscard]] std::uint64_t worked() const noexcept { return worked_; }
 
@@ -80,8 +82,10 @@ class receive_file {
   [[nodiscard]] result<void> check_stream_block(const frames::block& block) const;
   // Whether a block may be sent now: for the first time, or because it was asked for again.
   [[nodiscard]] result<void> check_turn(std::uint64_t index) const;
-  // Of what came on several connections, some may come twice.
-  [[nodiscard]] bool is_repeated(frames::block_run blocks) const;
+  // These blocks are there. What was missing and asked for may come twice, and no more of it than that.
+  [[nodiscard]] bool is_there(std::uint64_t index) const;
+  [[nodiscard]] bool may_repeat(std::uint64_t count) noexcept;
+  [[nodiscard]] result<void> place_hole(frames::block_run blocks, step& out);
   [[nodiscard]] bool claimed_as_zero(frames::block_run blocks) const;
   [[nodiscard]] error violation(const char* what) const;
 
@@ -117,6 +121,8 @@ class receive_file {
   std::optional<frames::finish> finish_;
   connection_set at_work_ = 0;
   connection_set fenced_ = 0;
+  std::uint64_t missing_from_ = 0;  // what is missing before is asked for
+  std::uint64_t repeats_left_ = 0;
   std::uint64_t worked_ = 0;
   std::uint64_t credited_ = 0;
 };

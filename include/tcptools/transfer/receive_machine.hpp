@@ -75,6 +75,8 @@ class receive_machine {
   [[nodiscard]] bool finished() const noexcept { return finished_; }
   // Nothing can go on here until the sender says something.
   [[nodiscard]] bool waits_for_sender() const noexcept;
+  // Some file can be complete only when joined connections bring its last blocks, or end.
+  [[nodiscard]] bool waits_for_joined() const noexcept;
 
  private:
   // An entry that is stored in one job, or waits for one: inline and promised files, links, directories.

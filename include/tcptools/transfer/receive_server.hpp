@@ -85,6 +85,8 @@ class receive_server {
   [[nodiscard]] net::awaitable<result<void>> turn_away(net::stream& stream, error why);
   // Of all or the admitted sessions, those of everybody and of this address.
   [[nodiscard]] bool is_crowded(const session& one, bool admitted_only) const;
+  // Of everybody or this address, as many connections have joined sessions as may.
+  [[nodiscard]] bool is_crowded_by_joined(const session& one) const;
   // Ends an older connection of the same session: its sender knows better than we do that it is lost.
   [[nodiscard]] net::awaitable<result<void>> admit_native(session& one, session_id id);
   // Fails with errc::busy if too many are at work.

@@ -12,8 +12,9 @@ class written_window {
  public:
   explicit written_window(bool enabled) noexcept : enabled_{enabled} {}
 
-  // `length` bytes at `offset` of `fd` were written.
-  void on_write(int fd, std::uint64_t offset, std::uint64_t length);
+  // `length` bytes at `offset` of `fd` were written. Returns an errno, or 0: the system could not write what came
+  // before. It says so only once: the file's last fsync will not fail for that any more.
+  [[nodiscard]] int on_write(int fd, std::uint64_t offset, std::uint64_t length);
   // True once for every so many bytes: time to look at the free space.
   [[nodiscard]] bool passed_mark() noexcept;
 

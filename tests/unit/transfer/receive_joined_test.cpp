@@ -167,7 +167,6 @@ TEST_CASE("FINISH waits for what other connections still bring") {
       REQUIRE(talk.join() == 2U);
       REQUIRE(talk.hear(2, talk.block(2)));
       REQUIRE(talk.hear(2, talk.block(3)));
-      REQUIRE(talk.hear(2, talk.block(3)));
     }
     REQUIRE(talk.hear(talk.block(3)));
     CHECK(talk.store() == "write 1 2, write 1 3");
@@ -200,6 +199,8 @@ TEST_CASE("a block that is missing and one that arrived damaged are asked for on
   talk.machine.on_result(job_results::written{1, 0, smallest_block, tcptools::error{errc::verify_failed}});
   CHECK(talk.answers() == "NEED 1 0+1");
   REQUIRE(talk.hear(0, frames::fence{1}));
+  CHECK(talk.answers().empty());
+  REQUIRE(talk.hear(talk.block(0)));
   CHECK(talk.answers() == "NEED 1 3+1");
 }
 
@@ -221,6 +222,46 @@ TEST_CASE("an older version is adopted only if nothing is missing") {
   CHECK(talk.answers() == "NEED 1 3+1");
 }
 
+TEST_CASE("what is not asked for comes once, and what is comes twice at most") {
+  joined_script talk;
+  talk.with_file();
+  REQUIRE(talk.join());
+  REQUIRE(talk.hear(0, talk.block(1)));
+  CHECK(breaks_rules(talk.hear(talk.block(1))));
+  CHECK(breaks_rules(talk.hear(frames::hole{1, {1, 1}})));
+  talk.machine.on_joined_end(0);
+  REQUIRE(talk.hear(finish_frame(1, talk.content)));
+  for (const std::uint64_t index : {0U, 2U, 3U, 0U, 2U, 3U}) REQUIRE(talk.hear(talk.block(index)));
+  CHECK(breaks_rules(talk.hear(talk.block(3))));
+}
+
+TEST_CASE("a hole may be said of blocks of which some came late") {
+  joined_script talk;
+  talk.content = byte_buffer(talk.content.size());
+  talk.with_file();
+  REQUIRE(talk.hear(talk.block(0)));
+  REQUIRE(talk.hear(finish_frame(1, talk.content)));
+  CHECK(talk.answers() == "NEED 1 1+3");
+  REQUIRE(talk.join());
+  REQUIRE(talk.hear(0, talk.block(2)));
+  REQUIRE(talk.hear(frames::hole{1, {1, 3}}));
+  CHECK(talk.jobs() == "write 1 0, write 1 2, hole 1 1+1, hole 1 3+1");
+}
+
+TEST_CASE("of very many blocks that are missing some are asked for at a time") {
+  constexpr std::uint64_t blocks = 10'000;
+  joined_script talk;
+  REQUIRE(talk.hear(frames::offer{1, file_entry("f", blocks * smallest_block), {}}));
+  talk.machine.on_result(job_results::opened{1, job_results::opened::file{0, false}});
+  (void)talk.answers();
+  REQUIRE(talk.hear(frames::finish{1, blocks * smallest_block, {}}));
+  CHECK(talk.answers() == "NEED 1 0+4096");
+  REQUIRE(talk.hear(frames::hole{1, {0, 4096}}));
+  CHECK(talk.answers() == "NEED 1 4096+4096");
+  REQUIRE(talk.hear(frames::hole{1, {4096, 4096}}));
+  CHECK(talk.answers() == "NEED 1 8192+1808");
+}
+
 TEST_CASE("without further connections blocks come once, and before FINISH") {
   joined_script talk{0};
   talk.with_file();
@@ -237,7 +278,7 @@ TEST_CASE("a joined connection carries nothing but blocks of open files") {
   REQUIRE(talk.hear(frames::offer{2, file_entry("small", 10), frames::promised{digest_of(little)}}));
   REQUIRE(talk.hear(frames::offer{3, stream_entry("s"), {}}));
   const frame wrong =
-      GENERATE(frame{frames::bye{}}, frame{frames::hello{}}, frame{frames::unknown{}}, frame{frames::hole{1, {0, 1}}},
+      GENERATE(frame{frames::bye{}}, frame{frames::hello{}}, frame{frames::hole{1, {0, 1}}},
                frame{frames::keep{1, {0, 1}}}, frame{frames::finish{1, 0, {}}}, frame{frames::accept{1, 0}},
                frame{frames::join{}}, frame{frames::fence{2}}, frame{frames::fence{3}}, frame{frames::fence{4}});
   CAPTURE(show(wrong));

@@ -274,7 +274,7 @@ TEST_CASE("a receiver that breaks the rules of a file") {
     talk.accepted();
     (void)talk.next();
     talk.read(0, 4);
-    for (int i = 0; i < 3; ++i) {
+    for (unsigned i = 0; i < limits::needs_per_block; ++i) {
       talk.needs(1, 2);
       CHECK(talk.next() == "1+2");
       CHECK(talk.read(1, 2) == 2);
