@@ -52,11 +52,11 @@ TEST_CASE("digests are those that the xxHash project gives, high half first") {
 TEST_CASE("content in pieces has the digest of the whole, however it is cut") {
   const byte_buffer content = noise(5000, 1);
   const digest whole = digest_of(content);
-  for (const std::size_t piece : {1U, 2U, 3U, 7U, 63U, 64U, 65U, 255U, 256U, 257U, 1024U, 4999U, 5000U}) {
-    CAPTURE(piece);
+  for (const std::size_t length : {1U, 2U, 3U, 7U, 63U, 64U, 65U, 255U, 256U, 257U, 1024U, 4999U, 5000U}) {
+    CAPTURE(length);
     running_digest running;
-    for (std::size_t at = 0; at < content.size(); at += piece) {
-      running.update(byte_view{content}.subspan(at, std::min(piece, content.size() - at)));
+    for (std::size_t at = 0; at < content.size(); at += length) {
+      running.update(byte_view{content}.subspan(at, std::min(length, content.size() - at)));
     }
     CHECK(running.value() == whole);
   }
