@@ -80,8 +80,8 @@ void further_connections::cut_stalled(clock::time_point now) {
   }
 }
 
-// Nothing of what is under way on it arrives, while everything else is sent, or is there. Not where the receiver itself
-// takes no more of it.
+// Nothing of what is under way on it arrives, while everything else is sent, or is there. Where the receiver itself
+// takes no more of it, that is so before the end only, and later.
 bool further_connections::is_stalled(member& one, clock::time_point now) const {
   const net::stream& stream = one.connection->stream();
   const net::path_state path = stream.path();
@@ -92,10 +92,11 @@ bool further_connections::is_stalled(member& one, clock::time_point now) const {
     one.others_acknowledged = others;
     return false;
   }
-  const auto patience = std::max<clock::duration>(least_stall, round_trips_of_stall * path.round_trip);
+  const clock::duration usual = std::max<clock::duration>(least_stall, round_trips_of_stall * path.round_trip);
+  // A receiver that takes no more may be busy with its disk.
+  const auto patience = path.is_under_way ? usual : std::max<clock::duration>(usual, settings_.idle_timeout / 4);
   if (now - one.moved_at < patience) return false;
-  if (!path.is_under_way) return false;
-  const bool is_overtaken = others > one.others_acknowledged;
+  const bool is_overtaken = path.is_under_way && others > one.others_acknowledged;
   const bool is_the_last = carrier_.words().is_empty() && first_.unacknowledged() == 0;
   return is_overtaken || is_the_last;
 }

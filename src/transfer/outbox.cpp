@@ -84,7 +84,7 @@ std::optional<outbox::piece> outbox::take(connection_id one) {
   return take_at(std::ranges::find_if(waiting_, [](const waiting_piece& it) { return it.id != 0; }), one);
 }
 
-outbox::piece outbox::take_at(std::deque<waiting_piece>::iterator at, connection_id one) {
+outbox::piece outbox::take_at(const std::deque<waiting_piece>::iterator& at, connection_id one) {
   waiting_piece taken = std::move(*at);
   waiting_.erase(at);
   waiting_bytes_ -= taken.content.size;

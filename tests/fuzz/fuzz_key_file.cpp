@@ -51,11 +51,18 @@ std::string to_line(const key& one) {
   return line;
 }
 
+// Of a byte that cannot be seen.
+bool is_escape(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEFabcdef";
+  return text.size() >= 4 && text.starts_with("\\x") && digits.find(text[2]) != std::string_view::npos &&
+         digits.find(text[3]) != std::string_view::npos;
+}
+
 bool shows_no_secret(std::string_view text) {
   std::size_t run = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (text.substr(i).starts_with("\\x")) i += 3;  // a byte that cannot be seen
+    if (is_escape(text.substr(i))) i += 3;
     const bool is_secretive = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
                               c == '/' || c == '-' || c == '_';
     run = is_secretive ? run + 1 : 0;

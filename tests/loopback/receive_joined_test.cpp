@@ -40,7 +40,10 @@ class joined_session {
   }
   frames::block block(std::uint64_t index) const { return block_frame(1, index, block_of(content, index)); }
   // Its deadline would keep the test waiting.
-  void end() { first.reset(); }
+  void end() {
+    first->stream().clear_deadline();
+    first.reset();
+  }
   net::awaitable<bool> ends_well() {
     const std::optional<frames::delivered> delivered = co_await first->hear<frames::delivered>();
     co_await first->say(frames::bye{});

@@ -79,7 +79,7 @@ class outbox {
     bool is_closed = false;
   };
 
-  [[nodiscard]] piece take_at(std::deque<waiting_piece>::iterator at, connection_id one);
+  [[nodiscard]] piece take_at(const std::deque<waiting_piece>::iterator& at, connection_id one);
   void forget_entry(std::uint32_t id);
   void settle(std::uint32_t id, const open_entry& entry);
   [[nodiscard]] static bool needs_fence(const open_entry& entry) noexcept {

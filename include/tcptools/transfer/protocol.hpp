@@ -97,8 +97,8 @@ struct welcome {
   std::uint32_t window = 0;
   std::uint32_t open_files = 0;
   std::uint64_t largest_file = 0;
-  std::optional<grant> more = {};  // nothing: there is to be no further connection
-  bool zstd = false;               // chosen of what HELLO said
+  std::optional<grant> more = std::nullopt;  // nothing: there is to be no further connection
+  bool zstd = false;                         // chosen of what HELLO said
 };
 // The content of an entry that travels with its offer; `content` is a view into what the frame was decoded from.
 struct inlined {
