@@ -118,7 +118,7 @@ void native_receiver::close_silent(clock::time_point now) {
 net::awaitable<void> native_receiver::read_joined(unsigned number, std::shared_ptr<net::stream> stream,
                                                   frame_reader reader) {
   while (!reading_over_ && !failure_) {
-    co_await wait_for_room(reader);
+    while (must_wait(reader)) co_await room_.wait();
     result<received_frame> got = co_await reader.next();
     if (!got || reading_over_ || failure_) {
       if (!got && got.error().code() == errc::protocol_violation) stop(wire_code::violation, got.error());
@@ -141,12 +141,10 @@ net::awaitable<void> native_receiver::read_joined(unsigned number, std::shared_p
   answers_.notify_all();
 }
 
-net::awaitable<void> native_receiver::wait_for_room(frame_reader& reader) {
-  while (!failure_ && !reading_over_ &&
+bool native_receiver::must_wait(frame_reader& reader) const {
+  return !failure_ && !reading_over_ &&
          (machine_.waiting_bytes() > limits::unstored_bytes || machine_.answer_bytes() > limits::unsent_answers ||
-          reader.held() > limits::held_memory)) {
-    co_await room_.wait();
-  }
+          reader.held() > limits::held_memory);
 }
 
 net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) {
@@ -156,7 +154,7 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
     co_return error{errc::protocol_violation, "not the native protocol, though it begins like it"};
   }
   while (!machine_.finished() && !failure_) {
-    co_await wait_for_room(reader);
+    while (must_wait(reader)) co_await room_.wait();
     if (context_.observer.is_overloaded()) {
       held_up_ = true;
       co_await context_.observer.when_ready();

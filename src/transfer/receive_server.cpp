@@ -229,27 +229,25 @@ net::awaitable<result<void>> receive_server::serve_compat(session& one, byte_vie
   co_return co_await one.compat->run(first);
 }
 
-bool receive_server::is_crowded(const session& one, bool admitted_only) const {
-  const std::size_t share = admitted_only ? 1 : 2;
+template <class Weight>
+bool receive_server::is_crowded(const session& one, std::size_t share, Weight weight) const {
   std::size_t all = 0;
   std::size_t of_address = 0;
   for (const auto& [number, other] : sessions_) {
-    if (admitted_only && !other->admitted) continue;
-    ++all;
-    if (other->stream->peer().address == one.stream->peer().address) ++of_address;
+    const std::size_t counts = weight(*other);
+    all += counts;
+    if (other->stream->peer().address == one.stream->peer().address) of_address += counts;
   }
   return all >= share * settings_.max_sessions || of_address >= share * settings_.max_per_address;
 }
 
+bool receive_server::is_crowded(const session& one, bool admitted_only) const {
+  return is_crowded(one, admitted_only ? 1 : 2,
+                    [&](const session& other) { return std::size_t{!admitted_only || other.admitted}; });
+}
+
 bool receive_server::is_crowded_by_joined(const session& one) const {
-  std::size_t all = 0;
-  std::size_t of_address = 0;
-  for (const auto& [number, other] : sessions_) {
-    const std::size_t joined = other->native ? other->native->joined() : 0;
-    all += joined;
-    if (other->stream->peer().address == one.stream->peer().address) of_address += joined;
-  }
-  return all >= joined_share * settings_.max_sessions || of_address >= joined_share * settings_.max_per_address;
+  return is_crowded(one, joined_share, [](const session& other) { return other.native ? other.native->joined() : 0; });
 }
 
 result<void> receive_server::admit(session& one) {

@@ -55,8 +55,8 @@ class native_receiver {
 
   [[nodiscard]] net::awaitable<result<void>> read_frames(frame_reader& reader);
   net::awaitable<void> read_joined(unsigned number, std::shared_ptr<net::stream> stream, frame_reader reader);
-  // Until what has arrived is stored to a degree, and answers are sent.
-  [[nodiscard]] net::awaitable<void> wait_for_room(frame_reader& reader);
+  // Before more is read, what has arrived is to be stored to a degree, and answers sent.
+  [[nodiscard]] bool must_wait(frame_reader& reader) const;
   void close_joined();
   // Ends joined connections that files wait for and that bring nothing: the way may be dead without anybody knowing.
   void close_silent(std::chrono::steady_clock::time_point now);

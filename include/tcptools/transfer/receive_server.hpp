@@ -85,6 +85,9 @@ class receive_server {
   [[nodiscard]] net::awaitable<result<void>> turn_away(net::stream& stream, error why);
   // Of all or the admitted sessions, those of everybody and of this address.
   [[nodiscard]] bool is_crowded(const session& one, bool admitted_only) const;
+  // Of everybody or this address there is `share` times what may be, each session counted with its weight.
+  template <class Weight>
+  [[nodiscard]] bool is_crowded(const session& one, std::size_t share, Weight weight) const;
   // Of everybody or this address, as many connections have joined sessions as may.
   [[nodiscard]] bool is_crowded_by_joined(const session& one) const;
   // Ends an older connection of the same session: its sender knows better than we do that it is lost.
