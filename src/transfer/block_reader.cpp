@@ -11,6 +11,17 @@ namespace {
 // Runs of memory kept for reuse: no more are under way at a time than there are connections, and a few that wait.
 constexpr std::size_t memory_kept = limits::most_connections + 5;
 
+bool may_have_holes(const source_item& item) noexcept { return item.item.allocated < item.item.size; }
+
+// Makes a BLOCK frame of content that lies behind room for the header.
+read_block finish_frame(std::uint32_t id, std::uint64_t index, std::span<std::byte> content) {
+  const digest content_digest = digest_of(content);
+  const auto header = encode_block_header(id, index, content_digest, content.size());
+  std::byte* const begin = content.data() - block_header_size;
+  std::ranges::copy(header, begin);
+  return {index, content_digest, {begin, block_header_size + content.size()}};
+}
+
 }  // namespace
 
 frame_memory frame_memory_pool::take(std::size_t size) {
@@ -56,12 +67,12 @@ read_run block_reader::read(std::uint32_t id, const source_item& item, const blo
     run.end = file.error();
     return run;
   }
-  const bool may_have_holes = item.item.allocated < item.item.size;
+  const bool has_holes = may_have_holes(item);
   run.memory = std::move(memory);
   std::byte* at = run.memory.get();
   const std::uint64_t end = blocks.first + blocks.count;
   for (std::uint64_t index = blocks.first; index < end;) {
-    const std::uint64_t hole_end = may_have_holes ? (*file)->hole_end(layout.offset(index)) : 0;
+    const std::uint64_t hole_end = has_holes ? (*file)->hole_end(layout.offset(index)) : 0;
     std::uint64_t after = index;
     while (after < end && layout.offset(after) + layout.length(after) <= hole_end) ++after;
     if (after > index) {
@@ -71,12 +82,24 @@ read_run block_reader::read(std::uint32_t id, const source_item& item, const blo
     }
     const std::span<std::byte> content{at + block_header_size, layout.length(index)};
     if (run.end = (*file)->read(layout.offset(index), content); !run.end) return run;
-    const digest content_digest = digest_of(content);
-    const auto header = encode_block_header(id, index, content_digest, content.size());
-    std::ranges::copy(header, at);
-    run.pieces.emplace_back(read_block{index, content_digest, {at, block_header_size + content.size()}});
+    run.pieces.emplace_back(finish_frame(id, index, content));
     at += block_header_size + content.size();
     ++index;
+  }
+  return run;
+}
+
+std::optional<read_run> block_reader::read_cached(std::uint32_t id, const source_item& item, const block_layout& layout,
+                                                  frames::block_run blocks, frame_memory memory) {
+  const auto found = files_.find(id);
+  if (found == files_.end() || may_have_holes(item)) return std::nullopt;
+  read_run run{{}, std::move(memory), {}};
+  std::byte* at = run.memory.get();
+  for (std::uint64_t index = blocks.first; index < blocks.first + blocks.count; ++index) {
+    const std::span<std::byte> content{at + block_header_size, layout.length(index)};
+    if (!found->second->read_cached(layout.offset(index), content)) return std::nullopt;
+    run.pieces.emplace_back(finish_frame(id, index, content));
+    at += block_header_size + content.size();
   }
   return run;
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -56,6 +57,17 @@ class disk_file final : public source_file {
       offset += static_cast<std::uint64_t>(count);
     }
     return {};
+  }
+
+  bool read_cached(std::uint64_t offset, std::span<std::byte> into) override {
+    while (!into.empty()) {
+      const iovec piece{into.data(), into.size()};
+      const ssize_t count = ::preadv2(file_.get(), &piece, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+      if (count <= 0) return false;
+      into = into.subspan(static_cast<std::size_t>(count));
+      offset += static_cast<std::uint64_t>(count);
+    }
+    return true;
   }
 
   std::uint64_t hole_end(std::uint64_t offset) override {

@@ -206,11 +206,15 @@ net::awaitable<void> native_sender::perform(tasks::read task) {
   if (item == nullptr) co_return;
   const source_item what = *item;
   const block_layout layout{what.item.size, std::max<unsigned>(what.item.block_log2, limits::smallest_block_log2)};
-  frame_memory memory = memory_.take(frame_memory_size(layout, task.blocks));
-  auto read = [this, &what, &layout, &task, &memory] {
-    return reader_.read(task.id, what, layout, task.blocks, std::move(memory));
-  };
-  read_run run = co_await on_source(std::move(read));
+  const frame_memory memory = memory_.take(frame_memory_size(layout, task.blocks));
+  std::optional<read_run> cached = reader_.read_cached(task.id, what, layout, task.blocks, memory);
+  if (!cached) {
+    auto read = [this, &what, &layout, &task, &memory] {
+      return reader_.read(task.id, what, layout, task.blocks, memory);
+    };
+    cached = co_await on_source(std::move(read));
+  }
+  read_run& run = *cached;
 
   std::vector<std::span<std::byte>> blocks;
   for (const auto& one : run.pieces) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <variant>
@@ -67,6 +68,10 @@ class block_reader {
   // Opens the file the first time it is asked for. Precondition: `memory` has frame_memory_size(layout, blocks) bytes.
   [[nodiscard]] read_run read(std::uint32_t id, const source_item& item, const block_layout& layout,
                               frames::block_run blocks, frame_memory memory);
+  // The same without waiting for anything; nothing where that cannot be had.
+  [[nodiscard]] std::optional<read_run> read_cached(std::uint32_t id, const source_item& item,
+                                                    const block_layout& layout, frames::block_run blocks,
+                                                    frame_memory memory);
   [[nodiscard]] result<void> check_unchanged(std::uint32_t id, const source_item& item);
   // Closes the files of entries of which no more will be asked.
   template <class Predicate>

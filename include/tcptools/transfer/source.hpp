@@ -59,6 +59,9 @@ class source_file {
   // errc::source_unreadable otherwise.
   [[nodiscard]] virtual result<void> read(std::uint64_t offset, std::span<std::byte> into) = 0;
 
+  // The same from memory alone: false, and nothing is known of `into`, where that is not possible without waiting.
+  [[nodiscard]] virtual bool read_cached(std::uint64_t offset, std::span<std::byte> into) = 0;
+
   // Where the hole at `offset` ends, or `offset` itself if there is data. The end of the file counts as data.
   [[nodiscard]] virtual std::uint64_t hole_end(std::uint64_t offset) = 0;
 
