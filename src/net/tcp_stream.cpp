@@ -32,12 +32,18 @@ peer_info describe_peer(const tcp_socket& socket) {
   return {to_text(endpoint), to_text(endpoint.address())};
 }
 
+asio::ip::tcp protocol_of(const tcp_socket& socket) {
+  std::error_code failure;
+  return socket.local_endpoint(failure).protocol();
+}
+
 // On Linux EWOULDBLOCK is the same number.
 bool would_block(int error_number) noexcept { return error_number == EAGAIN; }
 
 }  // namespace
 
-tcp_stream::tcp_stream(tcp_socket socket) : socket_{std::move(socket)}, peer_{describe_peer(socket_)} {
+tcp_stream::tcp_stream(tcp_socket socket)
+    : socket_{std::move(socket)}, protocol_{protocol_of(socket_)}, peer_{describe_peer(socket_)} {
   std::error_code ignored;  // none of these is needed for a correct transfer
   socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
   socket_.set_option(asio::socket_base::keep_alive{true}, ignored);
@@ -53,7 +59,7 @@ tcp_stream::tcp_stream(tcp_socket socket) : socket_{std::move(socket)}, peer_{de
 }
 
 result<void> tcp_stream::check_usable() const {
-  if (!socket_.is_open()) return error{errc::connection_lost, "connection to " + peer_.text + " closed"};
+  if (!socket_.is_open() && !lent_) return error{errc::connection_lost, "connection to " + peer_.text + " closed"};
   if (deadline_ && deadline_->expired()) return error{errc::timed_out, "connection to " + peer_.text + " timed out"};
   return {};
 }
@@ -92,7 +98,7 @@ awaitable<result<void>> tcp_stream::wait_for(asio::socket_base::wait_type what) 
 result<std::size_t> tcp_stream::receive(std::span<std::byte> into, int flags) {
   if (const result<void> usable = check_usable(); !usable) return usable.error();
   for (;;) {
-    const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), flags | MSG_DONTWAIT);
+    const ssize_t got = ::recv(lent_ ? lent_.get() : socket_.native_handle(), into.data(), into.size(), flags | MSG_DONTWAIT);
     if (got > 0) return static_cast<std::size_t>(got);
     if (got == 0) return error{errc::end_of_stream, "connection closed by " + peer_.text};
     if (would_block(errno)) return std::size_t{0};
@@ -139,6 +145,23 @@ awaitable<result<void>> tcp_stream::shutdown_send() {
 void tcp_stream::close() {
   std::error_code ignored;
   socket_.close(ignored);
+}
+
+bool tcp_stream::lend() {
+  std::error_code failure;
+  const int fd = socket_.release(failure);
+  if (!failure) lent_.reset(fd);
+  return !failure;
+}
+
+void tcp_stream::take_back() {
+  std::error_code failure;
+  socket_.assign(protocol_, lent_.get(), failure);
+  if (!failure) {
+    (void)lent_.release();
+  } else {
+    lent_.reset();  // lost, as reading and writing will tell
+  }
 }
 
 void tcp_stream::reset() {

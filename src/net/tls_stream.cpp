@@ -35,12 +35,14 @@ class tls_stream final : public patient_stream, public std::enable_shared_from_t
 
   using stream::write;
   [[nodiscard]] awaitable<result<void>> write(std::span<const byte_view> pieces) override;
-  [[nodiscard]] result<std::size_t> try_read(std::span<std::byte> into) override;
+  [[nodiscard]] result<std::size_t> try_read(std::span<std::byte> into) override { return session_.read(into); }
   [[nodiscard]] result<std::size_t> try_write(std::span<const byte_view> pieces) override;
   [[nodiscard]] awaitable<result<void>> wait_readable() override;
   [[nodiscard]] awaitable<result<void>> wait_writable() override;
   [[nodiscard]] awaitable<result<void>> shutdown_send() override;
   void close() override { end_now(); }
+  [[nodiscard]] bool lend() override { return !is_draining_alone_ && over_->lend(); }
+  void take_back() override { over_->take_back(); }
   void reset() override;
   void set_deadline(clock::time_point when) override { over_->set_deadline(when); }
   void clear_deadline() override { over_->clear_deadline(); }
@@ -110,12 +112,6 @@ awaitable<result<void>> tls_stream::write(std::span<const byte_view> pieces) {
   co_return co_await drain();
 }
 
-result<std::size_t> tls_stream::try_read(std::span<std::byte> into) {
-  const result<std::size_t> got = session_.read(into);
-  drain_alone();
-  return got;
-}
-
 result<std::size_t> tls_stream::try_write(std::span<const byte_view> pieces) {
   const result<std::size_t> taken = session_.write(pieces);
   drain_alone();
@@ -123,6 +119,7 @@ result<std::size_t> tls_stream::try_write(std::span<const byte_view> pieces) {
 }
 
 awaitable<result<void>> tls_stream::wait_readable() {
+  drain_alone();  // answers to what was read
   if (!session_.is_starved()) co_return over_->check_usable();
   co_return co_await over_->wait_readable();
 }

@@ -17,17 +17,39 @@ frame_reader::frame_reader(net::stream& from, byte_view already_read)
   std::ranges::copy(already_read, slab_->bytes.get());
 }
 
+result<std::optional<received_frame>> frame_reader::cut_frame(std::size_t& missing) {
+  result<decoded> step = decode(unread());
+  if (!step) return std::move(step).error();
+  missing = step->size;
+  if (!step->value) return std::optional<received_frame>{};
+  start_ += step->size;
+  last_size_ = step->size;
+  return std::optional{received_frame{std::move(*step->value), slab_}};
+}
+
 net::awaitable<result<received_frame>> frame_reader::next() {
   for (;;) {
-    result<decoded> step = decode(unread());
-    if (!step) co_return std::move(step).error();
-    if (step->value) {
-      start_ += step->size;
-      last_size_ = step->size;
-      co_return received_frame{std::move(*step->value), slab_};
-    }
-    const result<void> filled = co_await fill(step->size);
+    std::size_t size = 0;
+    result<std::optional<received_frame>> got = cut_frame(size);
+    if (!got) co_return std::move(got).error();
+    if (got->has_value()) co_return std::move(**got);
+    const result<void> filled = co_await fill(size);
     if (!filled) co_return filled.error();
+  }
+}
+
+result<std::optional<received_frame>> frame_reader::try_next() {
+  for (;;) {
+    std::size_t size = 0;
+    result<std::optional<received_frame>> got = cut_frame(size);
+    if (!got || got->has_value()) return got;
+    while (unread().size() < size) {
+      make_room(size);
+      const result<std::size_t> read = from_.try_read(room());
+      if (!read) return ended(read.error());
+      if (*read == 0) return std::optional<received_frame>{};
+      end_ += *read;
+    }
   }
 }
 
@@ -57,15 +79,16 @@ net::awaitable<result<byte_buffer>> frame_reader::take(std::size_t count) {
 net::awaitable<result<void>> frame_reader::fill(std::size_t size) {
   while (unread().size() < size) {
     make_room(size);
-    const result<std::size_t> got = co_await from_.read_some({slab_->bytes.get() + end_, slab_->capacity - end_});
-    if (!got) {
-      const bool torn = got.error().code() == errc::end_of_stream && !unread().empty();
-      if (torn) co_return error{errc::connection_lost, "the connection ended in the middle of a message"};
-      co_return got.error();
-    }
+    const result<std::size_t> got = co_await from_.read_some(room());
+    if (!got) co_return ended(got.error());
     end_ += *got;
   }
   co_return result<void>{};
+}
+
+error frame_reader::ended(const error& why) const {
+  const bool torn = why.code() == errc::end_of_stream && !unread().empty();
+  return torn ? error{errc::connection_lost, "the connection ended in the middle of a message"} : why;
 }
 
 // Where a frame does not fit behind what is there, it goes on in a new slab. Large frames of one size then lie one
@@ -74,7 +97,14 @@ void frame_reader::make_room(std::size_t size) {
   if (start_ + size <= slab_->capacity && end_ < slab_->capacity) return;
   const std::size_t expected = size > header_room ? size : std::max(last_size_, header_room);
   const std::size_t frames = std::max<std::size_t>(1, usual_slab / expected);
-  auto fresh = std::make_shared<slab>(std::max(expected * frames + header_room, unread().size() + size));
+  const std::size_t capacity = std::max(expected * frames + header_room, unread().size() + size);
+  if (slab_.use_count() == 1 && slab_->capacity == capacity) {
+    std::memmove(slab_->bytes.get(), unread().data(), unread().size());
+    end_ -= start_;
+    start_ = 0;
+    return;
+  }
+  auto fresh = std::make_shared<slab>(capacity);
   std::memcpy(fresh->bytes.get(), unread().data(), unread().size());
   end_ -= start_;
   start_ = 0;

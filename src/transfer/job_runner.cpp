@@ -39,7 +39,6 @@ std::vector<job_result> job_runner::run(std::span<job> batch) {
         *at);
     ++at;
   }
-  checkpoint();
   return std::exchange(results_, {});
 }
 
@@ -148,11 +147,12 @@ void job_runner::operate(const jobs::abandon& work) {
   files_.erase(found);
 }
 
-void job_runner::checkpoint() {
+std::vector<job_result> job_runner::checkpoint() {
   for (auto& [id, open] : files_) {
     const result<void> known = open->checkpoint();
     if (!known) results_.emplace_back(job_results::kept{id, 0, known.error()});
   }
+  return std::exchange(results_, {});
 }
 
 }  // namespace tcptools::transfer

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <asio/post.hpp>
 #include <exception>
+#include <iterator>
 #include <utility>
 
+#include "tcptools/base/at_exit.hpp"
 #include "tcptools/net/secret_bytes.hpp"
 #include "tcptools/net/worker_pool.hpp"
 
@@ -17,6 +20,11 @@ using clock = std::chrono::steady_clock;
 bool is_background(const job& one) noexcept {
   return std::holds_alternative<jobs::claim>(one) || std::holds_alternative<jobs::keep>(one);
 }
+
+// The longest that a session is on the pool, but for one batch of jobs: nobody gets an answer meanwhile.
+constexpr std::chrono::milliseconds longest_away{10};
+// Small files received there before they are stored together.
+constexpr std::size_t bytes_at_once = 512U << 10U;
 
 frames::grant make_grant() {
   frames::grant more{limits::granted_connections, {}};
@@ -38,7 +46,8 @@ native_receiver::native_receiver(net::stream& stream, receive_context& context, 
       work_{stream.get_executor()},
       answers_{stream.get_executor()},
       room_{stream.get_executor()},
-      end_{stream.get_executor()} {}
+      end_{stream.get_executor()},
+      home_{std::make_shared<net::event>(stream.get_executor())} {}
 
 net::awaitable<result<void>> native_receiver::run(frame_reader reader) {
   net::task_group tasks{stream_.get_executor(), [this](std::string_view task, std::string_view what) {
@@ -75,6 +84,7 @@ net::awaitable<result<void>> native_receiver::run(frame_reader reader) {
 }
 
 void native_receiver::stop(wire_code code, error why) {
+  if (is_away_) return call_home([this, code, why = std::move(why)] { stop(code, why); });
   if (failure_ || machine_.finished()) return;
   const bool peer_is_there = why.code() != errc::connection_lost && why.code() != errc::end_of_stream;
   if (why.code() == errc::end_of_stream)
@@ -86,6 +96,7 @@ void native_receiver::stop(wire_code code, error why) {
 }
 
 void native_receiver::abort(error why) {
+  if (is_away_) return call_home([this, why = std::move(why)] { abort(why); });
   if (!failure_) failure_ = std::move(why);
   stream_.close();
   close_joined();
@@ -173,6 +184,10 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
       held_up_ = false;
       if (!admitted) co_return admitted;
     }
+    if (may_go_away() && stream_.lend()) {
+      const result<void> stored = co_await go_away(reader);
+      if (!stored) co_return stored;
+    }
     report_outcomes();
     work_.notify_all();
     answers_.notify_all();
@@ -180,8 +195,70 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
   co_return result<void>{};
 }
 
+bool native_receiver::may_go_away() const {
+  return machine_.has_jobs() && !storing_ && !writing_ && joined_.empty() && !failure_;
+}
+
+net::awaitable<result<void>> native_receiver::go_away(frame_reader& reader) {
+  result<void> done;
+  {
+    is_away_ = true;
+    const at_exit home{[this] { come_home(); }};
+    auto work = [this, &reader] { return read_and_store(reader); };
+    done = co_await net::offload(context_.pool, std::move(work));
+  }
+  report_outcomes();
+  answers_.notify_all();
+  room_.notify_all();
+  co_await asio::post(asio::use_awaitable_t<net::any_executor>{});  // whoever waited comes first
+  co_return done;
+}
+
+void native_receiver::come_home() {
+  stream_.take_back();
+  is_away_ = is_called_home_ = false;
+  for (const auto& wish : std::exchange(once_home_, {})) wish();
+  home_->notify_all();
+}
+
+result<void> native_receiver::read_and_store(frame_reader& reader) {
+  const auto until = clock::now() + longest_away;
+  const auto take = [this](const std::vector<job_result>& results) {
+    for (const job_result& one : results) machine_.on_result(one);
+  };
+  const at_exit note{[&] { take(runner_.checkpoint()); }};
+  for (bool is_dry = false; !is_dry;) {
+    for (bool is_block = false; !is_block && machine_.waiting_bytes() < bytes_at_once && !machine_.finished();) {
+      result<std::optional<received_frame>> got = reader.try_next();
+      if (!got) return got.error();
+      is_dry = !got->has_value();
+      if (is_dry) break;
+      received_frame& next = **got;
+      is_block = std::holds_alternative<frames::block>(next.value);
+      ++frames_read_;
+      const result<void> good = machine_.on_frame(std::move(next.value), std::move(next.owner));
+      if (!good) return good;
+    }
+    std::vector<job> batch = machine_.take_jobs(machine_.answer_bytes() <= limits::unsent_answers);
+    take(runner_.run(batch));
+    if (is_called_home_ || machine_.finished() || machine_.answer_bytes() > limits::unsent_answers) break;
+    if (clock::now() >= until) break;
+  }
+  return {};
+}
+
+void native_receiver::call_home(std::function<void()> wish) {
+  once_home_.push_back(std::move(wish));
+  is_called_home_ = true;
+}
+
+net::awaitable<void> native_receiver::be_home() {
+  while (is_away_) co_await home_->wait();
+}
+
 net::awaitable<void> native_receiver::store_jobs() {
   for (;;) {
+    co_await be_home();
     // What the sender does not read must not grow.
     const bool may_claim = machine_.answer_bytes() <= limits::unsent_answers;
     std::vector<job> batch = machine_.take_jobs(may_claim);
@@ -191,7 +268,11 @@ net::awaitable<void> native_receiver::store_jobs() {
       continue;
     }
     storing_ = true;
-    auto run = [this, &batch] { return runner_.run(batch); };
+    auto run = [this, &batch] {
+      std::vector<job_result> results = runner_.run(batch);
+      std::ranges::move(runner_.checkpoint(), std::back_inserter(results));
+      return results;
+    };
     const std::vector<job_result> results = co_await net::offload(context_.pool, std::move(run));
     storing_ = false;
     batch.clear();
@@ -206,6 +287,7 @@ net::awaitable<void> native_receiver::store_jobs() {
 
 net::awaitable<void> native_receiver::write_answers() {
   for (;;) {
+    co_await be_home();
     const byte_buffer answers = machine_.take_answers();
     if (answers.empty()) {
       if (storing_over_ || failure_ || machine_.finished()) break;
@@ -246,6 +328,10 @@ net::awaitable<void> native_receiver::watch() {
   while (!over_ || !answering_over_) {
     (void)co_await end_.wait_until(clock::now() + interval);
     const auto now = clock::now();
+    if (is_away_) {
+      moved_at = now;
+      continue;
+    }
     machine_.on_tick();
     if (machine_.answer_bytes() > 0) answers_.notify_all();
     close_silent(now);

@@ -65,8 +65,11 @@ void receive_server::drain() {
 void receive_server::force() {
   drain();
   for (auto& [number, one] : sessions_) {
-    if (one->native) one->native->abort(error{errc::cancelled, "stopped"});
-    one->stream->close();
+    if (one->native) {
+      one->native->abort(error{errc::cancelled, "stopped"});
+    } else {
+      one->stream->close();
+    }
   }
   forced_.notify_all();
 }
@@ -208,18 +211,26 @@ net::awaitable<result<void>> receive_server::serve_joining(session& one, frame_r
   if (!said) co_return co_await turn_away(*one.stream, said.error());
   const auto& wish = std::get<frames::join>(said->value);
   if (is_crowded_by_joined(one)) co_return co_await turn_away(*one.stream, too_many_sessions());
-  result<void> joined = error{errc::refused, "there is no such session to join"};
-  for (auto& [number, other] : sessions_) {
-    const bool is_same = other->native && other->admitted && other->id == wish.session &&
-                         other->stream->is_encrypted() == one.stream->is_encrypted() &&
-                         is_same_owner(other->owner.get(), one.owner.get());
-    if (!is_same) continue;
-    joined = other->native->join(wish, one.stream, std::move(reader));
-    break;
+  native_receiver* other = find_to_join(one, wish.session);
+  while (const std::shared_ptr<net::event> home = other != nullptr ? other->away_until() : nullptr) {
+    co_await home->wait();
+    other = find_to_join(one, wish.session);
   }
+  result<void> joined = error{errc::refused, "there is no such session to join"};
+  if (other != nullptr) joined = other->join(wish, one.stream, std::move(reader));
   if (!joined) co_return co_await turn_away(*one.stream, joined.error());
   one.joined = true;
   co_return joined;
+}
+
+native_receiver* receive_server::find_to_join(const session& one, session_id id) {
+  for (auto& [number, other] : sessions_) {
+    const bool is_same = other->native && other->admitted && other->id == id &&
+                         other->stream->is_encrypted() == one.stream->is_encrypted() &&
+                         is_same_owner(other->owner.get(), one.owner.get());
+    if (is_same) return &*other->native;
+  }
+  return nullptr;
 }
 
 net::awaitable<result<void>> receive_server::serve_compat(session& one, byte_view first) {

@@ -66,6 +66,11 @@ class stream {
   virtual void set_deadline(clock::time_point when) = 0;
   virtual void clear_deadline() = 0;
 
+  // Until take_back() the stream is another thread's, which may try_read(); nothing else is done with it, and what
+  // arrives does not wake the event loop. False, and it is not lent, if something is under way on it.
+  [[nodiscard]] virtual bool lend() = 0;
+  virtual void take_back() = 0;
+
   // Closes so that the peer learns that something went wrong: what is under way is thrown away.
   virtual void reset() = 0;
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "tcptools/base/unique_fd.hpp"
 #include "tcptools/net/deadline.hpp"
 #include "tcptools/net/patient_stream.hpp"
 
@@ -34,6 +35,9 @@ class tcp_stream final : public patient_stream {
   // Open, and its deadline has not passed. Errors as read_some().
   [[nodiscard]] result<void> check_usable() const;
 
+  [[nodiscard]] bool lend() override;
+  void take_back() override;
+
   void set_deadline(clock::time_point when) override;
   void clear_deadline() override;
 
@@ -54,6 +58,8 @@ class tcp_stream final : public patient_stream {
   [[nodiscard]] result<std::size_t> receive(std::span<std::byte> into, int flags);
 
   mutable tcp_socket socket_;
+  asio::ip::tcp protocol_;
+  unique_fd lent_;  // the socket while it is lent
   peer_info peer_;
   std::optional<deadline> deadline_;  // once one was set: many streams have none
   std::uint64_t bytes_read_ = 0;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "tcptools/base/bytes.hpp"
@@ -28,6 +29,9 @@ class frame_reader {
   // errc::version_unsupported. errc::end_of_stream only between frames; inside one it is errc::connection_lost.
   [[nodiscard]] net::awaitable<result<received_frame>> next();
 
+  // The next frame if it is there, without waiting; fails as next() does. Runs where stream::try_read() may.
+  [[nodiscard]] result<std::optional<received_frame>> try_next();
+
   // Bytes of receive memory that frames handed out before still keep, besides what is being filled.
   [[nodiscard]] std::size_t held();
 
@@ -49,6 +53,10 @@ class frame_reader {
     std::size_t capacity;
   };
 
+  // The next frame if its bytes are there; otherwise `missing` is how many it takes, as far as is known.
+  [[nodiscard]] result<std::optional<received_frame>> cut_frame(std::size_t& missing);
+  [[nodiscard]] std::span<std::byte> room() noexcept { return {slab_->bytes.get() + end_, slab_->capacity - end_}; }
+  [[nodiscard]] error ended(const error& why) const;
   // Reads until `size` unread bytes are there.
   [[nodiscard]] net::awaitable<result<void>> fill(std::size_t size);
   void make_room(std::size_t size);

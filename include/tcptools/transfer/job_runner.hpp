@@ -18,8 +18,11 @@ class job_runner {
   // `where` outlives the runner.
   explicit job_runner(store& where) noexcept : store_{where} {}
 
-  // The results in the order of the jobs. Everything written is checkpointed when it returns.
+  // The results in the order of the jobs.
   [[nodiscard]] std::vector<job_result> run(std::span<job> batch);
+  // Notes down for a later session what was written: after every few batches. The results are those of files for which
+  // that failed.
+  [[nodiscard]] std::vector<job_result> checkpoint();
 
   // Lets go of every unfinished file; what can be resumed is kept.
   void close() { files_.clear(); }
@@ -40,7 +43,6 @@ class job_runner {
   // The block that a job brings. → errc::verify_failed
   [[nodiscard]] result<byte_view> content_of(const jobs::write& work);
   incoming& file(std::uint32_t id) { return *files_.at(id); }
-  void checkpoint();
 
   store& store_;
   std::unordered_map<std::uint32_t, std::unique_ptr<incoming>> files_;

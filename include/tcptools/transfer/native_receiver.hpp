@@ -2,12 +2,14 @@
 // that things move.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "tcptools/net/completion.hpp"
 #include "tcptools/net/event.hpp"
@@ -34,6 +36,9 @@ class native_receiver {
   // is BYE from both sides. Precondition: `reader` reads from the stream, and nothing was taken yet.
   [[nodiscard]] net::awaitable<result<void>> run(frame_reader reader);
 
+  // Null, or what to wait for before join() may be called. Who waits keeps it, and then looks whether the receiver is
+  // still there.
+  [[nodiscard]] std::shared_ptr<net::event> away_until() const { return is_away_ ? home_ : nullptr; }
   // Takes over another connection of the session, which has said this. Fails with errc::refused or errc::busy, and then
   // leaves it alone. Precondition: `reader` reads from `stream`.
   [[nodiscard]] result<void> join(const frames::join& wish, std::shared_ptr<net::stream> stream, frame_reader reader);
@@ -54,6 +59,17 @@ class native_receiver {
   };
 
   [[nodiscard]] net::awaitable<result<void>> read_frames(frame_reader& reader);
+  // Content is received, checked and written on one thread of the pool, while that core has it in its cache, rather
+  // than passed from thread to thread. Meanwhile all of the session is that thread's: whoever else wants something of
+  // it waits until it is home.
+  [[nodiscard]] bool may_go_away() const;
+  [[nodiscard]] net::awaitable<result<void>> go_away(frame_reader& reader);
+  // There: stores what has come and what is there to be read, for a moment at most.
+  [[nodiscard]] result<void> read_and_store(frame_reader& reader);
+  [[nodiscard]] net::awaitable<void> be_home();
+  void come_home();
+  // To be done when it is home, which is to be soon.
+  void call_home(std::function<void()> wish);
   net::awaitable<void> read_joined(unsigned number, std::shared_ptr<net::stream> stream, frame_reader reader);
   // Before more is read, what has arrived is to be stored to a degree, and answers sent.
   [[nodiscard]] bool must_wait(frame_reader& reader) const;
@@ -88,8 +104,12 @@ class native_receiver {
   net::event answers_;  // there are answers, or no more will come
   net::event room_;     // what was waiting has become less
   net::event end_;      // for the watch
+  std::shared_ptr<net::event> home_;
 
   std::optional<error> failure_;  // the first one: what ended the connection
+  bool is_away_ = false;
+  std::atomic<bool> is_called_home_ = false;
+  std::vector<std::function<void()>> once_home_;
   bool reading_over_ = false;
   bool storing_over_ = false;
   bool answering_over_ = false;

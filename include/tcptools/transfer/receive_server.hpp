@@ -77,6 +77,8 @@ class receive_server {
   [[nodiscard]] net::awaitable<result<void>> serve_native(session& one, byte_view first);
   // Hands the connection over to the session that it says it belongs to.
   [[nodiscard]] net::awaitable<result<void>> serve_joining(session& one, frame_reader reader);
+  // The session of this id that the other connection's owner may add to.
+  [[nodiscard]] native_receiver* find_to_join(const session& one, session_id id);
   [[nodiscard]] net::awaitable<result<void>> serve_compat(session& one, byte_view first);
   [[nodiscard]] bool is_welcome(const session& one) const;
   // Finds out what the session's key entitles it to.
