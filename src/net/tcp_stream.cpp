@@ -98,7 +98,8 @@ awaitable<result<void>> tcp_stream::wait_for(asio::socket_base::wait_type what) 
 result<std::size_t> tcp_stream::receive(std::span<std::byte> into, int flags) {
   if (const result<void> usable = check_usable(); !usable) return usable.error();
   for (;;) {
-    const ssize_t got = ::recv(lent_ ? lent_.get() : socket_.native_handle(), into.data(), into.size(), flags | MSG_DONTWAIT);
+    const ssize_t got =
+        ::recv(lent_ ? lent_.get() : socket_.native_handle(), into.data(), into.size(), flags | MSG_DONTWAIT);
     if (got > 0) return static_cast<std::size_t>(got);
     if (got == 0) return error{errc::end_of_stream, "connection closed by " + peer_.text};
     if (would_block(errno)) return std::size_t{0};

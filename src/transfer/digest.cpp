@@ -1,7 +1,10 @@
 #include "tcptools/transfer/digest.hpp"
 
-#define XXH_INLINE_ALL  // NOLINT: the library's own switch; the compiler then vectorizes for the block loop
+#define XXH_STATIC_LINKING_ONLY  // NOLINT: the library's own switch; makes XXH3_state_t a complete type
 #include <xxhash.h>
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h>  // replaces functions by ones that use the vector instructions of the machine they run on
+#endif
 
 #include <algorithm>
 #include <cstring>
@@ -11,6 +14,12 @@
 
 namespace tcptools::transfer {
 namespace {
+
+// Those functions are chosen at the first use of one for a long input, which must not be two uses at once.
+[[maybe_unused]] const XXH128_hash_t first_use = [] {
+  constexpr std::array<std::byte, 4096> input{};
+  return XXH3_128bits(input.data(), input.size());
+}();
 
 digest canonical(XXH128_hash_t hash) noexcept {
   XXH128_canonical_t form;

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <asio/post.hpp>
 #include <exception>
 #include <iterator>
 #include <utility>
 
-#include "tcptools/base/at_exit.hpp"
 #include "tcptools/net/secret_bytes.hpp"
 #include "tcptools/net/worker_pool.hpp"
 
@@ -20,11 +18,6 @@ using clock = std::chrono::steady_clock;
 bool is_background(const job& one) noexcept {
   return std::holds_alternative<jobs::claim>(one) || std::holds_alternative<jobs::keep>(one);
 }
-
-// The longest that a session is on the pool, but for one batch of jobs: nobody gets an answer meanwhile.
-constexpr std::chrono::milliseconds longest_away{10};
-// Small files received there before they are stored together.
-constexpr std::size_t bytes_at_once = 512U << 10U;
 
 frames::grant make_grant() {
   frames::grant more{limits::granted_connections, {}};
@@ -103,55 +96,6 @@ void native_receiver::abort(error why) {
   wake_all();
 }
 
-result<void> native_receiver::join(const frames::join& wish, std::shared_ptr<net::stream> stream, frame_reader reader) {
-  if (tasks_ == nullptr || failure_) return error{errc::refused, "that session is over"};
-  const result<unsigned> number = machine_.join(wish);
-  if (!number) return number.error();
-  joined_.emplace(*number, joined_connection{stream, 0, clock::now()});
-  tasks_->spawn("joined", read_joined(*number, std::move(stream), std::move(reader)));
-  return {};
-}
-
-void native_receiver::close_joined() {
-  for (const auto& [number, one] : joined_) one.stream->close();
-}
-
-void native_receiver::close_silent(clock::time_point now) {
-  const bool is_waited_for = machine_.waits_for_joined() && !storing_ && machine_.waiting_bytes() == 0;
-  for (auto& [number, one] : joined_) {
-    const std::uint64_t before = std::exchange(one.bytes, one.stream->bytes_read());
-    if (one.bytes != before || !is_waited_for) one.moved_at = now;
-    if (now - one.moved_at >= limits::joined_wait) one.stream->close();
-  }
-}
-
-// How it ends makes no difference: what it did not bring is asked for on the first connection.
-net::awaitable<void> native_receiver::read_joined(unsigned number, std::shared_ptr<net::stream> stream,
-                                                  frame_reader reader) {
-  while (!reading_over_ && !failure_) {
-    while (must_wait(reader)) co_await room_.wait();
-    result<received_frame> got = co_await reader.next();
-    if (!got || reading_over_ || failure_) {
-      if (!got && got.error().code() == errc::protocol_violation) stop(wire_code::violation, got.error());
-      break;
-    }
-    ++frames_read_;
-    const result<void> good = machine_.on_joined_frame(number, std::move(got->value), std::move(got->owner));
-    if (!good) {
-      stop(to_wire(good.error().code()), good.error());
-      break;
-    }
-    report_outcomes();
-    work_.notify_all();
-    answers_.notify_all();
-  }
-  stream->close();
-  bytes_of_past_ones_ += stream->bytes_read();
-  joined_.erase(number);
-  machine_.on_joined_end(number);
-  answers_.notify_all();
-}
-
 bool native_receiver::must_wait(frame_reader& reader) const {
   return !failure_ && !reading_over_ &&
          (machine_.waiting_bytes() > limits::unstored_bytes || machine_.answer_bytes() > limits::unsent_answers ||
@@ -195,67 +139,6 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
   co_return result<void>{};
 }
 
-bool native_receiver::may_go_away() const {
-  return machine_.has_jobs() && !storing_ && !writing_ && joined_.empty() && !failure_;
-}
-
-net::awaitable<result<void>> native_receiver::go_away(frame_reader& reader) {
-  result<void> done;
-  {
-    is_away_ = true;
-    const at_exit home{[this] { come_home(); }};
-    auto work = [this, &reader] { return read_and_store(reader); };
-    done = co_await net::offload(context_.pool, std::move(work));
-  }
-  report_outcomes();
-  answers_.notify_all();
-  room_.notify_all();
-  co_await asio::post(asio::use_awaitable_t<net::any_executor>{});  // whoever waited comes first
-  co_return done;
-}
-
-void native_receiver::come_home() {
-  stream_.take_back();
-  is_away_ = is_called_home_ = false;
-  for (const auto& wish : std::exchange(once_home_, {})) wish();
-  home_->notify_all();
-}
-
-result<void> native_receiver::read_and_store(frame_reader& reader) {
-  const auto until = clock::now() + longest_away;
-  const auto take = [this](const std::vector<job_result>& results) {
-    for (const job_result& one : results) machine_.on_result(one);
-  };
-  const at_exit note{[&] { take(runner_.checkpoint()); }};
-  for (bool is_dry = false; !is_dry;) {
-    for (bool is_block = false; !is_block && machine_.waiting_bytes() < bytes_at_once && !machine_.finished();) {
-      result<std::optional<received_frame>> got = reader.try_next();
-      if (!got) return got.error();
-      is_dry = !got->has_value();
-      if (is_dry) break;
-      received_frame& next = **got;
-      is_block = std::holds_alternative<frames::block>(next.value);
-      ++frames_read_;
-      const result<void> good = machine_.on_frame(std::move(next.value), std::move(next.owner));
-      if (!good) return good;
-    }
-    std::vector<job> batch = machine_.take_jobs(machine_.answer_bytes() <= limits::unsent_answers);
-    take(runner_.run(batch));
-    if (is_called_home_ || machine_.finished() || machine_.answer_bytes() > limits::unsent_answers) break;
-    if (clock::now() >= until) break;
-  }
-  return {};
-}
-
-void native_receiver::call_home(std::function<void()> wish) {
-  once_home_.push_back(std::move(wish));
-  is_called_home_ = true;
-}
-
-net::awaitable<void> native_receiver::be_home() {
-  while (is_away_) co_await home_->wait();
-}
-
 net::awaitable<void> native_receiver::store_jobs() {
   for (;;) {
     co_await be_home();
@@ -276,7 +159,7 @@ net::awaitable<void> native_receiver::store_jobs() {
     const std::vector<job_result> results = co_await net::offload(context_.pool, std::move(run));
     storing_ = false;
     batch.clear();
-    for (const job_result& one : results) machine_.on_result(one);
+    take_results(results);
     report_outcomes();
     answers_.notify_all();
     room_.notify_all();

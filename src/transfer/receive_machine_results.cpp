@@ -31,6 +31,12 @@ std::uint32_t id_of(const job& value) noexcept {
 
 }  // namespace
 
+bool receive_machine::has_long_jobs() const noexcept {
+  return std::ranges::any_of(urgent_, [](const job& one) {
+    return std::holds_alternative<jobs::commit>(one) || std::holds_alternative<jobs::adopt>(one);
+  });
+}
+
 void receive_machine::on_result(const job_result& value) {
   if (const auto* stored = std::get_if<job_results::stored>(&value)) return on_stored(*stored);
   if (const auto* found = std::get_if<job_results::found>(&value)) return on_found(*found);

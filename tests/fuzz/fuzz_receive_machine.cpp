@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -90,6 +91,7 @@ class connection {
     if (results_.empty()) {
       std::vector<job> batch = machine_.take_jobs();
       results_ = runner_.run(batch);
+      std::ranges::move(runner_.checkpoint(), std::back_inserter(results_));
     } else {
       for (const job_result& one : std::exchange(results_, {})) machine_.on_result(one);
     }

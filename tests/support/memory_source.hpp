@@ -73,6 +73,9 @@ class memory_source final : public transfer::source {
       std::copy_n(node_.now.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
       return {};
     }
+    [[nodiscard]] bool read_cached(std::uint64_t offset, std::span<std::byte> into) override {
+      return read(offset, into).has_value();
+    }
     [[nodiscard]] std::uint64_t hole_end(std::uint64_t offset) override {
       for (const hole& gap : node_.holes) {
         if (gap.first <= offset && offset < gap.end) return gap.end;

@@ -3,6 +3,7 @@
 // precondition that a caller breaks is a std::logic_error. May be used from several threads.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -90,6 +91,21 @@ class memory_store final : public transfer::store {
     const std::scoped_lock lock{lock_};
     failures_.insert_or_assign(number, code);
   }
+  // A disk that hangs: blocks are not written until let_go().
+  void hold() {
+    const std::scoped_lock lock{hold_lock_};
+    is_held_ = true;
+  }
+  void let_go() {
+    const std::scoped_lock lock{hold_lock_};
+    is_held_ = false;
+    hold_ended_.notify_all();
+  }
+  // Somebody waits to write.
+  [[nodiscard]] bool is_waited_for() const {
+    const std::scoped_lock lock{hold_lock_};
+    return held_up_ > 0;
+  }
   // The block or small file of this number arrives damaged; they are counted from 1 as they are written.
   void damage_write(std::uint64_t number) {
     const std::scoped_lock lock{lock_};
@@ -98,6 +114,18 @@ class memory_store final : public transfer::store {
 
  private:
   friend class memory_incoming;
+
+  void wait_while_held() {
+    std::unique_lock lock{hold_lock_};
+    ++held_up_;
+    hold_ended_.wait(lock, [this] { return !is_held_; });
+    --held_up_;
+  }
+
+  mutable std::mutex hold_lock_;
+  std::condition_variable hold_ended_;
+  bool is_held_ = false;
+  int held_up_ = 0;
 
   struct block {
     byte_buffer content;
@@ -319,6 +347,7 @@ inline result<bool> memory_incoming::keep(std::uint64_t index, const transfer::d
 }
 
 inline result<void> memory_incoming::write(std::uint64_t index, byte_view content, const transfer::digest& expected) {
+  store_.wait_while_held();
   const std::scoped_lock lock{store_.lock_};
   if (auto failed = store_.trouble()) return *failed;
   if (store_.arrives_damaged() || transfer::digest_of(content) != expected) return error{errc::verify_failed};

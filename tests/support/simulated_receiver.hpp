@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -82,6 +83,7 @@ inline void simulated_receiver::work() {
   if (results_.empty()) {
     std::vector<transfer::job> batch = machine_.take_jobs();
     results_ = runner_.run(batch);
+    std::ranges::move(runner_.checkpoint(), std::back_inserter(results_));
     return;
   }
   for (const transfer::job_result& one : std::exchange(results_, {})) machine_.on_result(one);

@@ -68,6 +68,7 @@ class native_receiver {
   [[nodiscard]] result<void> read_and_store(frame_reader& reader);
   [[nodiscard]] net::awaitable<void> be_home();
   void come_home();
+  void take_results(const std::vector<job_result>& results);
   // To be done when it is home, which is to be soon.
   void call_home(std::function<void()> wish);
   net::awaitable<void> read_joined(unsigned number, std::shared_ptr<net::stream> stream, frame_reader reader);

@@ -61,6 +61,8 @@ class receive_machine {
   // Without `background` none that only produce more answers.
   [[nodiscard]] std::vector<job> take_jobs(bool background = true);
   [[nodiscard]] bool has_jobs() const noexcept { return !urgent_.empty() || !background_.empty(); }
+  // One of them may take as long as the disk needs to make a whole file durable.
+  [[nodiscard]] bool has_long_jobs() const noexcept;
   // Bytes of memory that wait in what was received and not yet taken: contents and the jobs themselves.
   [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }
 

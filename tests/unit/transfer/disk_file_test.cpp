@@ -59,6 +59,15 @@ TEST_CASE("a file is read at any place") {
   CHECK(file->check_unchanged());
 }
 
+TEST_CASE("what is read without waiting is what is there, or nothing") {
+  const temp_dir dir;
+  const auto file = open_one(dir.write("a", "0123456789"));
+  byte_buffer buffer(4);
+  // Not every file system can.
+  if (file->read_cached(3, buffer)) CHECK(as_text(buffer) == "3456");
+  CHECK_FALSE(file->read_cached(8, buffer));
+}
+
 TEST_CASE("reading past the end means that the file became shorter") {
   const temp_dir dir;
   const std::string path = dir.write("a", "0123456789");
