@@ -17,7 +17,8 @@ constexpr int round_trips_measured = 2;
 constexpr auto least_patience = 1s;
 constexpr int round_trips_of_patience = 12;
 
-constexpr double worth_it = 1.25;
+// What a step brings is hard to see where packets get lost, and a connection too many costs little.
+constexpr double worth_it = 1.1;
 
 }  // namespace
 

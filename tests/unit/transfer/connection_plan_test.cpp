@@ -57,7 +57,7 @@ TEST_CASE("a step that brings nothing is the last", "[transfer]") {
 TEST_CASE("a new connection has some round trips to bring something", "[transfer]") {
   traveller way{connection_plan{8, false}, 100ms};
   CHECK(way.go(250ms, 1e6).wanted() == 2);
-  CHECK(way.go(800ms, 1.1e6).wanted() == 2);
+  CHECK(way.go(800ms, 1.05e6).wanted() == 2);
   CHECK(way.go(400ms, 2e6).wanted() == 4);
 }
 
