@@ -59,7 +59,10 @@ if(TCPTOOLS_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
     message(FATAL_ERROR "TCPTOOLS_FUZZ needs clang with libFuzzer: use `cmake --preset asan`, or set CMAKE_CXX_COMPILER.")
   endif()
-  list(APPEND sanitizers fuzzer-no-link)
+  # Counts what has been reached, except in what no fuzz target is linked with and says so.
+  target_compile_options(tcptools_options INTERFACE
+                         $<$<NOT:$<BOOL:$<TARGET_PROPERTY:TCPTOOLS_NOT_FUZZED>>>:-fsanitize=fuzzer-no-link>)
+  target_link_options(tcptools_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(sanitizers)
   list(JOIN sanitizers "," sanitizers)

@@ -16,7 +16,7 @@ namespace tcptools::chat {
 namespace {
 
 // How long a commit waits for a program with which somebody edits the database.
-constexpr int patience = 5000;  // milliseconds
+constexpr int editor_patience = 5000;  // milliseconds
 
 // The log is moved into the file every 1000 pages of 4 KiB; one that a large batch made longer is cut to 16 MiB.
 constexpr const char* history_settings =
@@ -33,7 +33,7 @@ result<void> make_or_check(const std::string& path) {
 result<sqlite_database> open_history(const std::string& path) {
   result<sqlite_database> database = sqlite_database::open(path, SQLITE_OPEN_READWRITE);
   if (!database) return database;
-  (void)sqlite3_busy_timeout(database->get(), patience);
+  (void)sqlite3_busy_timeout(database->get(), editor_patience);
   const result<std::string> mode = database->ask("PRAGMA journal_mode = WAL");
   if (!mode) return mode.error();
   if (*mode != "wal") return error{errc::storage_failed, "its file system has no shared memory for a write-ahead log"};

@@ -9,10 +9,9 @@
 #include "tcptools/net/tls_alert.hpp"
 
 namespace tcptools::chat {
+namespace {
 
 using clock = net::stream::clock;
-
-namespace {
 
 constexpr int looks_within_patience = 60;  // at what the server has taken, within the patience that it gets
 

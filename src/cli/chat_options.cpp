@@ -9,7 +9,7 @@
 namespace tcptools::cli {
 namespace {
 
-constexpr std::uint16_t usual_port = 6677;
+constexpr std::uint16_t usual_chat_port = 6677;
 
 result<std::string> parse_nick(const std::string& text) {
   if (!chat::is_nick(text)) {
@@ -52,7 +52,7 @@ void add_chat_options(CLI::App& app, chat_options& options) {
   chat::client_settings& client = options.client;
   add_text(app, "--host", "HOST", client.host, "The server: a name, an IPv4 or an IPv6 address")
       ->default_str(client.host);
-  add_port(app, client.port, false, "Its port", usual_port);
+  add_port(app, client.port, false, "Its port", usual_chat_port);
   add_client_security_options(app, options.security);
   add_parsed(app, "--nick", "NAME", "Be called this; otherwise a guest named after the address", parse_nick,
              [&client](const std::string& nick) { client.session.nick = nick; });

@@ -5,8 +5,11 @@
 #include "cli/json_lines.hpp"
 
 namespace tcptools::cli {
+namespace {
 
 using json = nlohmann::ordered_json;
+
+}  // namespace
 
 void security_report::on_start(const server_security& security) {
   const server_security_options& options = security.options();

@@ -64,7 +64,7 @@ result<void> check_apart(const std::filesystem::path& directory, const server_se
   return {};
 }
 
-int failed(const error& why) {
+int failed_to_receive(const error& why) {
   status_line{"tcpsend serve"}.say(why.text());
   return static_cast<int>(exit_code_for(why.code()));
 }
@@ -78,19 +78,19 @@ int run_serve(const serve_options& options) {
   (void)std::signal(SIGPIPE, SIG_IGN);
   const std::size_t descriptors = raise_descriptor_limit();
   const auto bind = bind_addresses(options.listen.bind);
-  if (!bind) return failed(bind.error());
+  if (!bind) return failed_to_receive(bind.error());
   const auto security = server_security::open(options.security, *bind, transfer::check_right);
-  if (!security) return failed(security.error());
+  if (!security) return failed_to_receive(security.error());
   if (const result<void> apart = check_apart(options.directory, (*security)->options()); !apart) {
-    return failed(apart.error());
+    return failed_to_receive(apart.error());
   }
   const auto store = transfer::disk_store::open(options.directory, options.store);
-  if (!store) return failed(store.error());
+  if (!store) return failed_to_receive(store.error());
 
   asio::io_context io{1};
   net::worker_pool pool{worker_count()};
   const auto listener = net::listener::open(io.get_executor(), *bind, options.listen.port);
-  if (!listener) return failed(listener.error());
+  if (!listener) return failed_to_receive(listener.error());
 
   serve_report* complaints = nullptr;
   net::task_group tasks{io.get_executor(), [&complaints](std::string_view task, std::string_view what) {
@@ -128,10 +128,10 @@ int run_serve(const serve_options& options) {
     watch.stop();
   };
   const auto port_file = port_file::write(options.listen.port_file, (*listener)->port());
-  if (!port_file) return failed(port_file.error());
+  if (!port_file) return failed_to_receive(port_file.error());
   const auto confined = confine_server(options.confine, needs_of(options, (*security)->options()),
                                        !options.exec.empty(), options.listen.port_file);
-  if (!confined) return failed(confined.error());
+  if (!confined) return failed_to_receive(confined.error());
   doorkeeper.on_start(**security);
   report.on_listening((*listener)->text(), (*listener)->port(), *confined);
   tasks.spawn("serve", serve());

@@ -115,7 +115,7 @@ class chat_server_rig {
     if (is_secure()) server.use_keys(*ring);
   }
 
-  void run(net::awaitable<void> body, std::chrono::seconds patience = std::chrono::seconds{30}) {
+  void run(net::awaitable<void> body, std::chrono::seconds patience = std::chrono::minutes{2}) {
     tasks.spawn("server", server.run());
     tasks.spawn("body", finish(std::move(body)));
     io.run_for(patience);

@@ -18,7 +18,7 @@ inline void on_exception(std::string_view task, std::string_view what) { FAIL(ta
 // Runs `body(executor)`, a coroutine, and all that it started to the end. A requirement that fails in it fails the
 // test, and so does an end that takes longer than `patience`.
 template <class Body>
-void run_test_loop(Body body, std::chrono::seconds patience = std::chrono::seconds{30}) {
+void run_test_loop(Body body, std::chrono::seconds patience = std::chrono::minutes{2}) {
   asio::io_context io{1};
   std::exception_ptr thrown;
   bool ended = false;

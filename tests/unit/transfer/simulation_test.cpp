@@ -11,6 +11,7 @@
 
 #include "support/catch.hpp"
 #include "support/frames.hpp"
+#include "support/stride.hpp"
 
 using tcptools::as_bytes;
 using tcptools::byte_buffer;
@@ -158,6 +159,12 @@ std::uint64_t generous_words(const world& the) {
   return bytes;
 }
 
+// Two bits of the byte there, and one where a sanitizer makes everything slow.
+std::vector<unsigned> bits_to_flip(std::uint64_t at) {
+  if (stride > 1) return {static_cast<unsigned>(at % 8)};
+  return {static_cast<unsigned>(at % 8), static_cast<unsigned>((at + 3) % 8)};
+}
+
 // All kinds of entries, in few bytes.
 void add_one_of_each(world& the) {
   the.source.add(file_entry("same", 0), noise(30, 1));
@@ -175,7 +182,7 @@ void add_one_of_each(world& the) {
 }  // namespace
 
 TEST_CASE("simulated runs end well whatever happens when") {
-  for (std::uint64_t seed = 1; seed <= 2500; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 2500; seed += stride) {
     CAPTURE(seed);
     dice luck{seed * 7919};
     world the;
@@ -320,7 +327,7 @@ TEST_CASE("a simulated run in which any one bit is flipped delivers nothing that
   const auto [words, answers] = run_one(std::nullopt);
   for (const bool in_answers : {false, true}) {
     for (std::uint64_t at = 0; at < (in_answers ? answers : words); ++at) {
-      for (const unsigned bit : {static_cast<unsigned>(at % 8), static_cast<unsigned>((at + 3) % 8)}) {
+      for (const unsigned bit : bits_to_flip(at)) {
         CAPTURE(in_answers, at, bit);
         run_one(hazards::flip{in_answers, at, bit});
       }
@@ -329,9 +336,10 @@ TEST_CASE("a simulated run in which any one bit is flipped delivers nothing that
 }
 
 TEST_CASE("a simulated run in which any one bit of a compressed block is flipped") {
-  const auto run_one = [](std::optional<hazards::flip> flip) {
+  const byte_buffer varied = text_like(smallest_block + 5000, 1);
+  const auto run_one = [&](std::optional<hazards::flip> flip) {
     world the;
-    the.source.add(file_entry("f", 0), text_like(smallest_block + 5000, 1));
+    the.source.add(file_entry("f", 0), varied);
     the.source.add(file_entry("g", 0), byte_buffer(2 * smallest_block, std::byte{'x'}));
     hazards what;
     what.flipped = flip;
@@ -348,7 +356,7 @@ TEST_CASE("a simulated run in which any one bit of a compressed block is flipped
   };
   const std::uint64_t words = run_one(std::nullopt);
   for (std::uint64_t at = 0; at < words; at += 1 + at / 100) {
-    for (const unsigned bit : {static_cast<unsigned>(at % 8), static_cast<unsigned>((at + 3) % 8)}) {
+    for (const unsigned bit : bits_to_flip(at)) {
       CAPTURE(at, bit);
       run_one(hazards::flip{false, at, bit});
     }
