@@ -13,6 +13,9 @@ namespace {
 
 // The longest that a session is on the pool, but for one batch of jobs: nobody gets an answer meanwhile.
 constexpr std::chrono::milliseconds longest_away{10};
+// Batches stored there before it is noted down what they were: seldom enough to cost little, often enough that a crash
+// loses little.
+constexpr unsigned batches_per_checkpoint = 8;
 // Small files received there before they are stored together.
 constexpr std::size_t bytes_at_once = 512U << 10U;
 
@@ -50,6 +53,7 @@ void native_receiver::come_home() {
 
 result<void> native_receiver::read_and_store(frame_reader& reader) {
   const auto until = std::chrono::steady_clock::now() + longest_away;
+  unsigned batches = 0;
   for (bool is_dry = false; !is_dry;) {
     for (bool is_block = false; !is_block && machine_.waiting_bytes() < bytes_at_once && !machine_.finished();) {
       result<std::optional<received_frame>> got = reader.try_next();
@@ -65,6 +69,7 @@ result<void> native_receiver::read_and_store(frame_reader& reader) {
     if (machine_.has_long_jobs()) break;
     std::vector<job> batch = machine_.take_jobs(machine_.answer_bytes() <= limits::unsent_answers);
     take_results(runner_.run(batch));
+    if (++batches % batches_per_checkpoint == 0) take_results(runner_.checkpoint());
     if (is_called_home_ || machine_.finished() || machine_.answer_bytes() > limits::unsent_answers) break;
     if (std::chrono::steady_clock::now() >= until) break;
   }

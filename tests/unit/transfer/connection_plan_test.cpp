@@ -58,7 +58,7 @@ TEST_CASE("a new connection has some round trips to bring something", "[transfer
   traveller way{connection_plan{8, false}, 100ms};
   CHECK(way.go(250ms, 1e6).wanted() == 2);
   CHECK(way.go(800ms, 1.05e6).wanted() == 2);
-  CHECK(way.go(400ms, 2e6).wanted() == 4);
+  CHECK(way.go(200ms, 2e6).wanted() == 4);
 }
 
 TEST_CASE("over a short way one connection does", "[transfer]") {
