@@ -98,8 +98,7 @@ awaitable<result<void>> tcp_stream::wait_for(asio::socket_base::wait_type what) 
 result<std::size_t> tcp_stream::receive(std::span<std::byte> into, int flags) {
   if (const result<void> usable = check_usable(); !usable) return usable.error();
   for (;;) {
-    const ssize_t got =
-        ::recv(lent_ ? lent_.get() : socket_.native_handle(), into.data(), into.size(), flags | MSG_DONTWAIT);
+    const ssize_t got = ::recv(fd(), into.data(), into.size(), flags | MSG_DONTWAIT);
     if (got > 0) return static_cast<std::size_t>(got);
     if (got == 0) return error{errc::end_of_stream, "connection closed by " + peer_.text};
     if (would_block(errno)) return std::size_t{0};
@@ -126,7 +125,7 @@ result<std::size_t> tcp_stream::try_write(std::span<const byte_view> pieces) {
   message.msg_iov = vector.data();
   message.msg_iovlen = count;
   for (;;) {
-    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ::sendmsg(fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       bytes_written_ += static_cast<std::size_t>(sent);
       return static_cast<std::size_t>(sent);
@@ -144,6 +143,10 @@ awaitable<result<void>> tcp_stream::shutdown_send() {
 }
 
 void tcp_stream::close() {
+  if (lent_) {
+    (void)::shutdown(lent_.get(), SHUT_RDWR);
+    return;
+  }
   std::error_code ignored;
   socket_.close(ignored);
 }

@@ -139,6 +139,7 @@ awaitable<result<void>> tls_stream::shutdown_send() {
 
 // Says that it ends, if that can be said without waiting.
 void tls_stream::end_now() {
+  if (over_->is_lent()) return over_->close();
   if (session_.flush() && session_.unsent() == 0) (void)session_.end();
   session_.forget_unsent();
   over_->close();

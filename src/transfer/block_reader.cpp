@@ -11,6 +11,9 @@ namespace {
 // Runs of memory kept for reuse: no more are under way at a time than there are connections, and a few that wait.
 constexpr std::size_t memory_kept = limits::most_connections + 5;
 
+// Where the cache lacks one, it lacks more; each try costs what it had of the run.
+constexpr unsigned reads_after_miss = 16;
+
 bool may_have_holes(const source_item& item) noexcept { return item.item.allocated < item.item.size; }
 
 // Makes a BLOCK frame of content that lies behind room for the header.
@@ -91,13 +94,20 @@ read_run block_reader::read(std::uint32_t id, const source_item& item, const blo
 
 std::optional<read_run> block_reader::read_cached(std::uint32_t id, const source_item& item, const block_layout& layout,
                                                   frames::block_run blocks, frame_memory memory) {
+  if (uncached_ > 0) {
+    --uncached_;
+    return std::nullopt;
+  }
   const auto found = files_.find(id);
   if (found == files_.end() || may_have_holes(item)) return std::nullopt;
   read_run run{{}, std::move(memory), {}};
   std::byte* at = run.memory.get();
   for (std::uint64_t index = blocks.first; index < blocks.first + blocks.count; ++index) {
     const std::span<std::byte> content{at + block_header_size, layout.length(index)};
-    if (!found->second->read_cached(layout.offset(index), content)) return std::nullopt;
+    if (!found->second->read_cached(layout.offset(index), content)) {
+      uncached_ = reads_after_miss;
+      return std::nullopt;
+    }
     run.pieces.emplace_back(finish_frame(id, index, content));
     at += block_header_size + content.size();
   }

@@ -69,6 +69,7 @@ net::awaitable<result<void>> native_receiver::run(frame_reader reader) {
   over_ = true;
   wake_all();
   co_await tasks.join();
+  report_outcomes();
 
   auto close = [this] { runner_.close(); };
   co_await net::offload(context_.pool, std::move(close));
@@ -89,7 +90,10 @@ void native_receiver::stop(wire_code code, error why) {
 }
 
 void native_receiver::abort(error why) {
-  if (is_away_) return call_home([this, why = std::move(why)] { abort(why); });
+  if (is_away_) {
+    stream_.close();
+    return call_home([this, why = std::move(why)] { abort(why); });
+  }
   if (!failure_) failure_ = std::move(why);
   stream_.close();
   close_joined();
@@ -128,7 +132,7 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
       held_up_ = false;
       if (!admitted) co_return admitted;
     }
-    if (may_go_away() && stream_.lend()) {
+    if (may_go_away()) {
       const result<void> stored = co_await go_away(reader);
       if (!stored) co_return stored;
     }

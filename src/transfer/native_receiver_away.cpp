@@ -1,5 +1,6 @@
 // A receiver at work on the pool: the rest is in native_receiver.cpp.
 #include <asio/post.hpp>
+#include <exception>
 #include <utility>
 #include <variant>
 
@@ -11,7 +12,7 @@
 namespace tcptools::transfer {
 namespace {
 
-// The longest that a session is on the pool, but for one batch of jobs: nobody gets an answer meanwhile.
+// The longest that a session is on the pool, but for the batch of jobs at the end: nobody gets an answer meanwhile.
 constexpr std::chrono::milliseconds longest_away{10};
 // Batches stored there before it is noted down what they were: seldom enough to cost little, often enough that a crash
 // loses little.
@@ -22,12 +23,14 @@ constexpr std::size_t bytes_at_once = 512U << 10U;
 }  // namespace
 
 bool native_receiver::may_go_away() const {
-  return machine_.has_jobs() && !machine_.has_long_jobs() && !storing_ && !writing_ && joined_.empty() && !failure_;
+  return !storing_ && !writing_ && joined_.empty() && !failure_ && machine_.has_jobs() && !machine_.has_long_jobs();
 }
 
 net::awaitable<result<void>> native_receiver::go_away(frame_reader& reader) {
   result<void> done;
-  {
+  std::exception_ptr thrown;
+  try {
+    if (!stream_.lend()) co_return done;
     is_away_ = true;
     const at_exit home{[this] { come_home(); }};
     auto work = [this, &reader] {
@@ -36,7 +39,11 @@ net::awaitable<result<void>> native_receiver::go_away(frame_reader& reader) {
       return read;
     };
     done = co_await net::offload(context_.pool, std::move(work));
+  } catch (...) {
+    thrown = std::current_exception();
   }
+  for (const auto& wish : std::exchange(once_home_, {})) wish();
+  if (thrown) std::rethrow_exception(thrown);
   report_outcomes();
   answers_.notify_all();
   room_.notify_all();
@@ -47,15 +54,21 @@ net::awaitable<result<void>> native_receiver::go_away(frame_reader& reader) {
 void native_receiver::come_home() {
   stream_.take_back();
   is_away_ = is_called_home_ = false;
-  for (const auto& wish : std::exchange(once_home_, {})) wish();
   home_->notify_all();
+}
+
+bool native_receiver::may_stay_away(frame_reader& reader, std::chrono::steady_clock::time_point until) {
+  return !is_called_home_ && !machine_.finished() && !machine_.has_long_jobs() &&
+         machine_.answer_bytes() <= limits::unsent_answers && reader.held() <= limits::held_memory &&
+         std::chrono::steady_clock::now() < until;
 }
 
 result<void> native_receiver::read_and_store(frame_reader& reader) {
   const auto until = std::chrono::steady_clock::now() + longest_away;
   unsigned batches = 0;
-  for (bool is_dry = false; !is_dry;) {
-    for (bool is_block = false; !is_block && machine_.waiting_bytes() < bytes_at_once && !machine_.finished();) {
+  for (bool is_dry = false; !is_dry && may_stay_away(reader, until);) {
+    bool is_block = false;
+    while (!is_block && machine_.waiting_bytes() < bytes_at_once && may_stay_away(reader, until)) {
       result<std::optional<received_frame>> got = reader.try_next();
       if (!got) return got.error();
       is_dry = !got->has_value();
@@ -66,12 +79,11 @@ result<void> native_receiver::read_and_store(frame_reader& reader) {
       const result<void> good = machine_.on_frame(std::move(next.value), std::move(next.owner));
       if (!good) return good;
     }
-    if (machine_.has_long_jobs()) break;
+    if (machine_.has_long_jobs()) break;  // the sender is to hear meanwhile that they go on
     std::vector<job> batch = machine_.take_jobs(machine_.answer_bytes() <= limits::unsent_answers);
     take_results(runner_.run(batch));
     if (++batches % batches_per_checkpoint == 0) take_results(runner_.checkpoint());
-    if (is_called_home_ || machine_.finished() || machine_.answer_bytes() > limits::unsent_answers) break;
-    if (std::chrono::steady_clock::now() >= until) break;
+    if (!is_block && machine_.answer_bytes() > 0) break;  // each of these may have waited for the disk
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include "tcptools/transfer/native_sender.hpp"
 
 #include <algorithm>
+#include <asio/post.hpp>
 #include <exception>
 #include <utility>
 
@@ -213,6 +214,9 @@ net::awaitable<void> native_sender::perform(tasks::read task) {
       return reader_.read(task.id, what, layout, task.blocks, memory);
     };
     cached = co_await on_source(std::move(read));
+  } else {
+    co_await asio::post(
+        asio::use_awaitable_t<net::any_executor>{});  // what is read need not be sent: others have a turn
   }
   read_run& run = *cached;
 

@@ -210,12 +210,14 @@ net::awaitable<result<void>> receive_server::serve_joining(session& one, frame_r
   one.stream->clear_deadline();
   if (!said) co_return co_await turn_away(*one.stream, said.error());
   const auto& wish = std::get<frames::join>(said->value);
-  if (is_crowded_by_joined(one)) co_return co_await turn_away(*one.stream, too_many_sessions());
   native_receiver* other = find_to_join(one, wish.session);
+  const auto until = clock::now() + limits::hello_wait;
   while (const std::shared_ptr<net::event> home = other != nullptr ? other->away_until() : nullptr) {
-    co_await home->wait();
+    const bool is_in_time = co_await home->wait_until(until);
+    if (!is_in_time) co_return co_await turn_away(*one.stream, error{errc::busy, "that session waits for its disk"});
     other = find_to_join(one, wish.session);
   }
+  if (is_crowded_by_joined(one)) co_return co_await turn_away(*one.stream, too_many_sessions());
   result<void> joined = error{errc::refused, "there is no such session to join"};
   if (other != nullptr) joined = other->join(wish, one.stream, std::move(reader));
   if (!joined) co_return co_await turn_away(*one.stream, joined.error());

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "support/catch.hpp"
@@ -112,6 +113,44 @@ TEST_CASE("a sender that comes back takes the place of its session once that has
   REQUIRE(rig.observer.ends.size() == 2);
   REQUIRE_FALSE(rig.observer.ends.front());
   CHECK(rig.observer.ends.front().error().code() == errc::connection_lost);
+}
+
+TEST_CASE("who does not read answers is not read from, though what he says needs no disk", "[loopback]") {
+  constexpr std::size_t most = 64U << 20U;
+  transfer_rig rig;
+  std::size_t written = 0;
+  const std::string content = "x";
+  // One file that is stored, then files that are refused as soon as they are read.
+  auto flood = [&]() -> net::awaitable<void> {
+    auto way = co_await rig.connect();
+    raw_sender sender{way};
+    co_await sender.greet(session_number(1));
+    const bool welcome = co_await sender.hear_welcome();
+    CHECK(welcome);
+    const digest content_digest = digest_of(as_bytes(content));
+    byte_buffer offers;
+    encode(frames::offer{1, file_entry("f", 1), frames::inlined{content_digest, as_bytes(content)}}, offers);
+    for (std::uint32_t id = 2; written < most;) {
+      for (; offers.size() < 64U << 10U; ++id) {
+        encode(frames::offer{id, file_entry("..", 1), frames::inlined{content_digest, as_bytes(content)}}, offers);
+      }
+      const result<void> done = co_await way->write(byte_view{offers});
+      if (!done) break;
+      written += offers.size();
+      offers.clear();
+    }
+  };
+  auto body = [&]() -> net::awaitable<void> {
+    rig.tasks.spawn("flood", flood());
+    for (std::size_t before = 0; before != written || written == 0;) {
+      before = written;
+      co_await net::sleep_for(std::chrono::milliseconds{300});
+    }
+    rig.server.force();
+  };
+  rig.run(body());
+  CHECK(written < most);
+  CHECK(rig.observer.ends.size() == 1);
 }
 
 TEST_CASE("a server that is told to stop at once keeps what its sessions are storing", "[loopback]") {

@@ -66,8 +66,10 @@ class stream {
   virtual void set_deadline(clock::time_point when) = 0;
   virtual void clear_deadline() = 0;
 
-  // Until take_back() the stream is another thread's, which may try_read(); nothing else is done with it, and what
-  // arrives does not wake the event loop. False, and it is not lent, if something is under way on it.
+  // Until take_back() the stream is another thread's, which may try_read(), and what arrives does not wake the event
+  // loop. Here nothing is done with it meanwhile, but for close(), which then ends the connection and leaves the rest
+  // to another close() afterwards. False, and it is not lent, if it is closed, or something that was written is not
+  // with the system yet. Precondition: nobody waits for it.
   [[nodiscard]] virtual bool lend() = 0;
   virtual void take_back() = 0;
 

@@ -36,6 +36,7 @@ class tcp_stream final : public patient_stream {
   [[nodiscard]] result<void> check_usable() const;
 
   [[nodiscard]] bool lend() override;
+  [[nodiscard]] bool is_lent() const noexcept { return static_cast<bool>(lent_); }
   void take_back() override;
 
   void set_deadline(clock::time_point when) override;
@@ -54,6 +55,7 @@ class tcp_stream final : public patient_stream {
  private:
   // Waits until the socket can be read or written, or has failed.
   [[nodiscard]] awaitable<result<void>> wait_for(asio::socket_base::wait_type what);
+  [[nodiscard]] int fd() const { return lent_ ? lent_.get() : socket_.native_handle(); }
   [[nodiscard]] error lost(int error_number) const;
   [[nodiscard]] result<std::size_t> receive(std::span<std::byte> into, int flags);
 

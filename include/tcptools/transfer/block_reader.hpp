@@ -84,6 +84,7 @@ class block_reader {
 
   source& source_;
   std::unordered_map<std::uint32_t, std::unique_ptr<source_file>> files_;
+  unsigned uncached_ = 0;  // reads to come for which the cache is not asked
 };
 
 }  // namespace tcptools::transfer

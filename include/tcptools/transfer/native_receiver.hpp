@@ -66,6 +66,7 @@ class native_receiver {
   [[nodiscard]] net::awaitable<result<void>> go_away(frame_reader& reader);
   // There: stores what has come and what is there to be read, for a moment at most.
   [[nodiscard]] result<void> read_and_store(frame_reader& reader);
+  [[nodiscard]] bool may_stay_away(frame_reader& reader, std::chrono::steady_clock::time_point until);
   [[nodiscard]] net::awaitable<void> be_home();
   void come_home();
   void take_results(const std::vector<job_result>& results);
