@@ -107,6 +107,7 @@ TEST_CASE("a sender that comes back takes the place of its session once that has
     CHECK(welcome);
     const bool old_ended = co_await talk.first->hear_end();
     CHECK(old_ended);
+    talk.first.reset();
   };
   rig.run(body());
   CHECK(rig.store.kept_blocks() == 1);
@@ -162,6 +163,7 @@ TEST_CASE("a server that is told to stop at once keeps what its sessions are sto
     rig.store.let_go();
     const bool ended = co_await talk.first->hear_end();
     CHECK(ended);
+    talk.first.reset();
   };
   rig.run(body());
   CHECK(rig.store.kept_blocks() == 1);
