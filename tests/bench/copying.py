@@ -15,6 +15,21 @@ def is_same(source, copy):
     return subprocess.run([*compare, source, copy], stdout=subprocess.DEVNULL).returncode == 0
 
 
+def size_of(source):
+    return sum(path.lstat().st_size for path in (source.rglob("*") if source.is_dir() else [source]))
+
+
+def warm_memory(folder, size):
+    """A virtual machine may have given back memory that was free for a while, and gets it again slowly: whoever is measured
+    first after a pause would pay for that."""
+    piece = bytes(1 << 20)
+    scratch = folder / "scratch"
+    with open(scratch, "wb") as file:
+        for _ in range(-(-size // len(piece))):
+            file.write(piece)
+    scratch.unlink()
+
+
 def measure(copier, source, place=HERE, prepare=None):
     """One copy with a fresh server into an empty folder, or one that prepare(into) has filled; nobody waits for what others
     left to be written. What arrived is compared, which does not count."""
@@ -24,6 +39,7 @@ def measure(copier, source, place=HERE, prepare=None):
         if prepare:
             prepare(into)
         os.sync()
+        warm_memory(folder, size_of(source))
         with copier(folder, into, place) as system:
             before = cpu_of_children()
             report = system.copy(source)

@@ -14,8 +14,8 @@ HEAD = """\
 # Benchmarks
 
 Made by `script/bench --record`, which anyone can repeat; a case alone by `script/bench --record CASE`, which leaves the others'
-sections as they are. The systems of a case take turns, round after round, each with a fresh server; a round ahead of the
-first one does not count. Every copy is compared with its source. Given are the median of all rounds and, in brackets, the least
+sections as they are. The systems of a case take turns, round after round, each with a fresh server and each time another one
+first; a round ahead of the first one does not count. Every copy is compared with its source. Given are the median of all rounds and, in brackets, the least
 and the most; ratios are taken within rounds, so that what else a machine does concerns both sides of them. A goal is met if
 the median is.
 
