@@ -161,7 +161,8 @@ std::variant<std::optional<tagged_event>, complaint> parse_event(std::string_vie
   in.check_tag();
   tagged_event found{rule->decode(in), {}};
   if (!in.ok()) return in.take_complaint();
-  found.tag = safe_text(in.take_tag());
+  // Made safe it may be longer than it was, and a pong brings it back to a server that counts.
+  found.tag = safe_text(cut_to(safe_text(in.take_tag()), limits::tag));
   return found;
 }
 

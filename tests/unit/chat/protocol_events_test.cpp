@@ -105,6 +105,13 @@ TEST_CASE("all text of a server is made safe, names and tags too") {
         "{\"type\":\"error\",\"code\":\"busy\",\"text\":\"a\uFFFDb\",\"tag\":\"\uFFFD\"}");
 }
 
+TEST_CASE("a tag that grows when it is made safe is cut") {
+  const std::string tag(64, '\x7F');
+  std::string safe;
+  for (int i = 0; i < 21; ++i) safe += "\uFFFD";
+  CHECK(event_read(R"({"type":"ping","tag":")" + tag + "\"}") == R"({"type":"ping","tag":")" + safe + "\"}");
+}
+
 TEST_CASE("names that look the same once they are safe are refused") {
   CHECK(event_read(R"({"type":"presence","room":"a","members":1,"joined":{"\u0001":1,"\u0002":1}})") ==
         "bad_request: names that look the same");
