@@ -14,6 +14,7 @@ constexpr std::chrono::milliseconds claim_slice{5};
 }  // namespace
 
 std::vector<job_result> job_runner::run(std::span<job> batch) {
+  placed_.clear();
   results_.clear();
   results_.reserve(batch.size());
   const auto is_put = [](const job& one) { return std::holds_alternative<jobs::put>(one); };
@@ -130,14 +131,14 @@ void job_runner::operate(const jobs::write_hole& work) {
       job_results::written_hole{work.id, work.blocks, file(work.id).write_hole(work.blocks.first, work.blocks.count)});
 }
 
-void job_runner::operate(const jobs::commit& work) {
-  results_.emplace_back(job_results::stored{work.id, file(work.id).commit(work.size)});
-  files_.erase(work.id);
-}
+void job_runner::operate(const jobs::commit& work) { finish(work.id, file(work.id).commit(work.size)); }
 
-void job_runner::operate(const jobs::adopt& work) {
-  results_.emplace_back(job_results::stored{work.id, file(work.id).adopt()});
-  files_.erase(work.id);
+void job_runner::operate(const jobs::adopt& work) { finish(work.id, file(work.id).adopt()); }
+
+void job_runner::finish(std::uint32_t id, result<placed> outcome) {
+  const auto done = files_.extract(id);
+  if (outcome) placed_.push_back(std::move(done.mapped()));
+  results_.emplace_back(job_results::stored{id, std::move(outcome)});
 }
 
 void job_runner::operate(const jobs::abandon& work) {
@@ -145,6 +146,11 @@ void job_runner::operate(const jobs::abandon& work) {
   if (found == files_.end()) return;  // its opening had failed
   if (work.discard) found->second->discard();
   files_.erase(found);
+}
+
+void job_runner::close() {
+  files_.clear();
+  placed_.clear();
 }
 
 std::vector<job_result> job_runner::checkpoint() {

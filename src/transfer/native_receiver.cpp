@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <asio/post.hpp>
 #include <exception>
 #include <iterator>
 #include <utility>
@@ -167,9 +168,21 @@ net::awaitable<void> native_receiver::store_jobs() {
     report_outcomes();
     answers_.notify_all();
     room_.notify_all();
+    close_placed();
   }
   storing_over_ = true;
   answers_.notify_all();
+}
+
+void native_receiver::close_placed() {
+  struct closing {
+    std::shared_ptr<store> where;
+    std::vector<std::unique_ptr<incoming>> files;
+
+    void operator()() { files.clear(); }
+  };
+  closing work{scope_.where, runner_.take_placed()};
+  if (!work.files.empty()) asio::post(context_.pool.get_executor(), std::move(work));
 }
 
 net::awaitable<void> native_receiver::write_answers() {

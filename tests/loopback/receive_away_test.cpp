@@ -116,6 +116,22 @@ TEST_CASE("a sender that comes back takes the place of its session once that has
   CHECK(rig.observer.ends.front().error().code() == errc::connection_lost);
 }
 
+TEST_CASE("a file in place is answered for before it is closed", "[loopback]") {
+  transfer_rig rig;
+  rig.store.hold_closing();
+  memory_source source;
+  source.add(file_entry("f", 3 * smallest_block), noise(3 * smallest_block, 3));
+  recording_send_observer told;
+  auto body = [&]() -> net::awaitable<void> {
+    const result<void> sent = co_await rig.send(source, told);
+    CHECK(sent);
+    while (!rig.store.is_waited_for()) co_await net::sleep_for(std::chrono::milliseconds{1});
+    rig.store.let_go();
+  };
+  rig.run(body());
+  CHECK(rig.store.entries().contains("f"));
+}
+
 TEST_CASE("who does not read answers is not read from, though what he says needs no disk", "[loopback]") {
   constexpr std::size_t most = 64U << 20U;
   transfer_rig rig;

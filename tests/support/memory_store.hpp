@@ -96,12 +96,17 @@ class memory_store final : public transfer::store {
     const std::scoped_lock lock{hold_lock_};
     is_held_ = true;
   }
+  // One that takes long to close a file that is in place.
+  void hold_closing() {
+    const std::scoped_lock lock{hold_lock_};
+    is_closing_held_ = true;
+  }
   void let_go() {
     const std::scoped_lock lock{hold_lock_};
-    is_held_ = false;
+    is_held_ = is_closing_held_ = false;
     hold_ended_.notify_all();
   }
-  // Somebody waits to write.
+  // Somebody waits to write or to close.
   [[nodiscard]] bool is_waited_for() const {
     const std::scoped_lock lock{hold_lock_};
     return held_up_ > 0;
@@ -115,16 +120,17 @@ class memory_store final : public transfer::store {
  private:
   friend class memory_incoming;
 
-  void wait_while_held() {
+  void wait_while(const bool& held) {
     std::unique_lock lock{hold_lock_};
     ++held_up_;
-    hold_ended_.wait(lock, [this] { return !is_held_; });
+    hold_ended_.wait(lock, [&held] { return !held; });
     --held_up_;
   }
 
   mutable std::mutex hold_lock_;
   std::condition_variable hold_ended_;
   bool is_held_ = false;
+  bool is_closing_held_ = false;
   int held_up_ = 0;
 
   struct block {
@@ -303,9 +309,13 @@ inline memory_incoming::memory_incoming(memory_store& owner, const transfer::ent
 }
 
 inline memory_incoming::~memory_incoming() {
+  if (placed_) {
+    store_.wait_while(store_.is_closing_held_);
+    return;
+  }
   const std::scoped_lock lock{store_.lock_};
   store_.held_.erase(item_.path);
-  if (worthless_ || placed_ || item_.kind == transfer::entry_kind::stream) return;
+  if (worthless_ || item_.kind == transfer::entry_kind::stream) return;
   found_.block_log2 = item_.block_log2;
   for (auto& [index, one] : written_) found_.blocks.insert_or_assign(index, std::move(one));
   if (!found_.blocks.empty()) store_.parts_[item_.path] = std::move(found_);
@@ -347,7 +357,7 @@ inline result<bool> memory_incoming::keep(std::uint64_t index, const transfer::d
 }
 
 inline result<void> memory_incoming::write(std::uint64_t index, byte_view content, const transfer::digest& expected) {
-  store_.wait_while_held();
+  store_.wait_while(store_.is_held_);
   const std::scoped_lock lock{store_.lock_};
   if (auto failed = store_.trouble()) return *failed;
   if (store_.arrives_damaged() || transfer::digest_of(content) != expected) return error{errc::verify_failed};
@@ -386,6 +396,7 @@ inline result<transfer::placed> memory_incoming::commit(std::uint64_t size) {
               content.begin() + static_cast<std::ptrdiff_t>(layout.offset(index)));
   }
   store_.put_in_place(item_, std::move(content));
+  store_.held_.erase(item_.path);
   placed_ = true;
   return transfer::placed{item_.path, false};
 }
@@ -394,6 +405,7 @@ inline result<transfer::placed> memory_incoming::adopt() {
   const std::scoped_lock lock{store_.lock_};
   require(adoptable() && written_.empty() && holes_.empty(), "adopt of what is not as it was");
   if (auto failed = store_.trouble()) return *failed;
+  store_.held_.erase(item_.path);
   placed_ = true;
   return store_.set_metadata(item_);
 }

@@ -106,8 +106,8 @@ class transfer_rig {
   }
 
   asio::io_context io{1};
-  net::worker_pool pool{2};
   memory_store store;
+  net::worker_pool pool{2};
   recording_receive_observer observer;
   transfer::receive_context context;
   std::unique_ptr<net::listener> listener;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "tcptools/transfer/jobs.hpp"
@@ -24,8 +25,12 @@ class job_runner {
   // that failed.
   [[nodiscard]] std::vector<job_result> checkpoint();
 
-  // Lets go of every unfinished file; what can be resumed is kept.
-  void close() { files_.clear(); }
+  // Files that are in place since run() was called; the next run() closes those that nobody took. To close one can take
+  // long: a file system may free then what it has replaced, and its journal. The store outlives them.
+  [[nodiscard]] std::vector<std::unique_ptr<incoming>> take_placed() { return std::exchange(placed_, {}); }
+
+  // Lets go of every file; what can be resumed is kept.
+  void close();
 
  private:
   void operate(jobs::make& work);
@@ -43,9 +48,12 @@ class job_runner {
   // The block that a job brings. → errc::verify_failed
   [[nodiscard]] result<byte_view> content_of(const jobs::write& work);
   incoming& file(std::uint32_t id) { return *files_.at(id); }
+  // It is in place, or why not.
+  void finish(std::uint32_t id, result<placed> outcome);
 
   store& store_;
   std::unordered_map<std::uint32_t, std::unique_ptr<incoming>> files_;
+  std::vector<std::unique_ptr<incoming>> placed_;
   std::vector<job_result> results_;
   zstd_decompressor decompressor_;
 };

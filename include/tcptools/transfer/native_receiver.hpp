@@ -70,6 +70,8 @@ class native_receiver {
   [[nodiscard]] net::awaitable<void> be_home();
   void come_home();
   void take_results(const std::vector<job_result>& results);
+  // Nobody waits for that.
+  void close_placed();
   // To be done when it is home, which is to be soon.
   void call_home(std::function<void()> wish);
   net::awaitable<void> read_joined(unsigned number, std::shared_ptr<net::stream> stream, frame_reader reader);

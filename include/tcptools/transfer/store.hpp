@@ -24,7 +24,7 @@ struct placed {
 };
 
 // A file or stream on its way in. Used by one job at a time. Its destructor keeps what a later transfer can resume
-// (nothing, of a stream) and lets go of the lock.
+// (nothing, of a stream). The lock is let go of by the destructor, or before, once the file is in place.
 class incoming {
  public:
   incoming() = default;
