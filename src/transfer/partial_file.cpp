@@ -17,6 +17,9 @@ namespace {
 
 constexpr int part_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 
+// Bytes that the file system sets aside for a part file at a time.
+constexpr std::uint64_t reserved_at_once = std::uint64_t{64} << 20U;
+
 bool is_unchanged(int fd, const struct stat& before) {
   struct stat now{};
   const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
@@ -31,6 +34,7 @@ partial_file::partial_file(const store_place& place, const entry& item, std::opt
       item_{item},
       layout_{item.size, item.block_log2},
       older_{std::move(older)},
+      may_reserve_{item.allocated == item.size},
       window_{place.options.fsync} {
   const std::string key = to_text(digest_of(as_bytes(place.prefix + item.path)));
   part_name_ = key + ".part";
@@ -62,6 +66,7 @@ result<std::unique_ptr<partial_file>> partial_file::open(const store_place& plac
 partial_file::~partial_file() {
   if (!journal_ || removed_) return;
   (void)checkpoint();
+  give_back();
   if (!resumable_) remove_files();
 }
 
@@ -87,6 +92,7 @@ result<void> partial_file::read_journal() {
   if (!part_ && errno == EACCES) (void)::unlinkat(place_.unfinished.get(), part_name_.c_str(), 0);
   struct stat part{};
   if (part_ && ::fstat(part_.get(), &part) == 0) part_end_ = static_cast<std::uint64_t>(part.st_size);
+  give_back();
 
   if (part_ && found && found->header == header) {
     for (const journal_entry& one : found->entries) take(one);
@@ -168,8 +174,25 @@ result<void> partial_file::open_part() {
   return {};
 }
 
+// Writing where the file system has set blocks aside costs half of what it costs elsewhere. Whether there is room for
+// all of it is left to the writes.
+void partial_file::reserve(std::uint64_t offset, std::uint64_t length) {
+  if (!may_reserve_ || offset + length <= reserved_end_) return;
+  const std::uint64_t begin = std::max(reserved_end_, offset);
+  reserved_end_ = std::min(item_.size, begin + reserved_at_once);
+  may_reserve_ = ::fallocate(part_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
+                             static_cast<off_t>(reserved_end_ - begin)) == 0;
+}
+
+// Blocks behind the end of a file go when it is cut where it ends.
+void partial_file::give_back() const {
+  if (!part_) return;
+  [[maybe_unused]] const int failed = ::ftruncate(part_.get(), static_cast<off_t>(part_end_));
+}
+
 result<void> partial_file::put_block(std::uint64_t index, byte_view content, const digest& content_digest) {
   if (const result<void> opened = open_part(); !opened) return opened;
+  reserve(layout_.offset(index), content.size());
   if (const result<void> written = write_at(part_.get(), layout_.offset(index), content, item_); !written)
     return written;
   part_end_ = std::max(part_end_, layout_.offset(index) + content.size());
@@ -200,6 +223,7 @@ result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) 
   if (const result<void> opened = open_part(); !opened) return opened;
   const std::uint64_t begin = layout_.offset(first);
   const std::uint64_t end = std::min(layout_.offset(first + count), item_.size);
+  if (std::exchange(may_reserve_, false)) give_back();
   // Only a part file that an earlier transfer left can hold anything there.
   if (begin < part_end_) {
     const auto length = static_cast<off_t>(std::min(end, part_end_) - begin);

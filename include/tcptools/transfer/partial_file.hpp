@@ -45,6 +45,9 @@ class partial_file final : public incoming {
   [[nodiscard]] bool reads_as(int fd, std::uint64_t index, const digest& claimed);
   [[nodiscard]] result<void> check_room_for_rest() const;
   [[nodiscard]] result<void> check_replacing() const;
+  void reserve(std::uint64_t offset, std::uint64_t length);
+  // What was set aside and is not used.
+  void give_back() const;
   [[nodiscard]] result<void> put_block(std::uint64_t index, byte_view content, const digest& content_digest);
   void note(const journal_entry& one) { encode(one, unwritten_journal_); }
   void remove_files();
@@ -57,7 +60,9 @@ class partial_file final : public incoming {
   std::string journal_name_;
   unique_fd journal_;  // holds the lock
   unique_fd part_;
-  std::uint64_t part_end_ = 0;  // bytes of the part file that may hold data
+  std::uint64_t part_end_ = 0;      // bytes of the part file that may hold data
+  std::uint64_t reserved_end_ = 0;  // what comes before needs no more room set aside
+  bool may_reserve_;                // false for a file with holes, and where the file system has refused
   paged_row<std::optional<digest>> journaled_;
   std::uint64_t journaled_count_ = 0;
   std::uint64_t journaled_end_ = 0;  // one more than the last block in the journal

@@ -104,6 +104,15 @@ TEST_CASE("a hole over what an earlier transfer left is one") {
   if (has_holes(rig.dir)) CHECK(allocated(rig, "f") <= (sparse_blocks - count) * smallest_block + slack);
 }
 
+TEST_CASE("an unfinished file takes the space of what was written of it, and no more") {
+  const store_rig rig;
+  {
+    const auto file = rig.open(file_entry("f", sparse_size));
+    write(*file, noise(sparse_size, 1), 0, 2);
+  }
+  CHECK(allocated(rig, rig.part_of("f")) <= 2 * smallest_block + slack);
+}
+
 TEST_CASE("a hole over a part file that ends within a block") {
   const store_rig rig;
   {
