@@ -174,15 +174,17 @@ net::awaitable<void> native_receiver::store_jobs() {
   answers_.notify_all();
 }
 
+// One at a time: other sessions need the pool, too. What comes meanwhile is closed with the next jobs.
 void native_receiver::close_placed() {
+  if (!closing_.expired()) return;
   struct closing {
     std::shared_ptr<store> where;
     std::vector<std::unique_ptr<incoming>> files;
-
-    void operator()() { files.clear(); }
   };
-  closing work{scope_.where, runner_.take_placed()};
-  if (!work.files.empty()) asio::post(context_.pool.get_executor(), std::move(work));
+  const auto work = std::make_shared<closing>(closing{scope_.where, runner_.take_placed()});
+  if (work->files.empty()) return;
+  closing_ = work;
+  asio::post(context_.pool.get_executor(), [work] { work->files.clear(); });
 }
 
 net::awaitable<void> native_receiver::write_answers() {

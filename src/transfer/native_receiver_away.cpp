@@ -47,7 +47,6 @@ net::awaitable<result<void>> native_receiver::go_away(frame_reader& reader) {
   report_outcomes();
   answers_.notify_all();
   room_.notify_all();
-  close_placed();
   co_await asio::post(asio::use_awaitable_t<net::any_executor>{});  // whoever waited comes first
   co_return done;
 }

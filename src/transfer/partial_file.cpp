@@ -1,6 +1,8 @@
 #include "tcptools/transfer/partial_file.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +22,12 @@ constexpr int part_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 // Bytes that the file system sets aside for a part file at a time.
 constexpr std::uint64_t reserved_at_once = std::uint64_t{64} << 20U;
 
+// It compresses no file in which room was set aside.
+bool is_on_btrfs(int fd) {
+  struct statfs status{};
+  return ::fstatfs(fd, &status) == 0 && status.f_type == BTRFS_SUPER_MAGIC;
+}
+
 bool is_unchanged(int fd, const struct stat& before) {
   struct stat now{};
   const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
@@ -34,7 +42,7 @@ partial_file::partial_file(const store_place& place, const entry& item, std::opt
       item_{item},
       layout_{item.size, item.block_log2},
       older_{std::move(older)},
-      may_reserve_{item.allocated == item.size},
+      may_reserve_{item.allocated == item.size && !is_on_btrfs(place.unfinished.get())},
       window_{place.options.fsync} {
   const std::string key = to_text(digest_of(as_bytes(place.prefix + item.path)));
   part_name_ = key + ".part";
@@ -66,7 +74,7 @@ result<std::unique_ptr<partial_file>> partial_file::open(const store_place& plac
 partial_file::~partial_file() {
   if (!journal_ || removed_) return;
   (void)checkpoint();
-  give_back();
+  if (reserved_end_ > part_end_) give_back();
   if (!resumable_) remove_files();
 }
 
@@ -174,14 +182,17 @@ result<void> partial_file::open_part() {
   return {};
 }
 
-// Writing where the file system has set blocks aside costs half of what it costs elsewhere. Whether there is room for
-// all of it is left to the writes.
+// Writing where the file system has set blocks aside costs less. Blocks may come in any order: little is set aside
+// beyond what was written, whatever the order.
 void partial_file::reserve(std::uint64_t offset, std::uint64_t length) {
-  if (!may_reserve_ || offset + length <= reserved_end_) return;
+  if (!may_reserve_ || offset + length <= reserved_end_ || reserved_ > written_ + reserved_at_once) return;
   const std::uint64_t begin = std::max(reserved_end_, offset);
-  reserved_end_ = std::min(item_.size, begin + reserved_at_once);
-  may_reserve_ = ::fallocate(part_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
-                             static_cast<off_t>(reserved_end_ - begin)) == 0;
+  const std::uint64_t size = std::min(item_.size - begin, reserved_at_once);
+  may_reserve_ = check_room(place_, size) && ::fallocate(part_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
+                                                         static_cast<off_t>(size)) == 0;
+  if (!may_reserve_) return give_back();
+  reserved_end_ = begin + size;
+  reserved_ += size;
 }
 
 // Blocks behind the end of a file go when it is cut where it ends.
@@ -196,6 +207,7 @@ result<void> partial_file::put_block(std::uint64_t index, byte_view content, con
   if (const result<void> written = write_at(part_.get(), layout_.offset(index), content, item_); !written)
     return written;
   part_end_ = std::max(part_end_, layout_.offset(index) + content.size());
+  written_ += content.size();
   if (const int failed = window_.on_write(part_.get(), layout_.offset(index), content.size()); failed != 0) {
     remove_files();  // what was read of it would come from memory
     return storage_error(failed, "write " + in_quotes(item_.path));
@@ -223,7 +235,7 @@ result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) 
   if (const result<void> opened = open_part(); !opened) return opened;
   const std::uint64_t begin = layout_.offset(first);
   const std::uint64_t end = std::min(layout_.offset(first + count), item_.size);
-  if (std::exchange(may_reserve_, false)) give_back();
+  if (std::exchange(may_reserve_, false) && reserved_end_ > part_end_) give_back();
   // Only a part file that an earlier transfer left can hold anything there.
   if (begin < part_end_) {
     const auto length = static_cast<off_t>(std::min(end, part_end_) - begin);

@@ -72,6 +72,10 @@ class transfer_rig {
         tasks{io.get_executor(),
               [](std::string_view task, std::string_view what) { FAIL_CHECK(task << ": " << what); }} {}
 
+  transfer_rig(const transfer_rig&) = delete;
+  transfer_rig& operator=(const transfer_rig&) = delete;
+  ~transfer_rig() { store.let_go(); }
+
   // Runs `body` beside the server, then drains it. Fails the test if all this takes longer than `patience`.
   void run(net::awaitable<void> body, std::chrono::seconds patience = std::chrono::seconds{30}) {
     tasks.spawn("server", server.run());

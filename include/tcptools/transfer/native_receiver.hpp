@@ -28,11 +28,11 @@ class native_receiver {
   // work, and that there are not too many. What it fails with is told to the sender.
   using admission = std::function<net::awaitable<result<void>>(session_id)>;
 
-  // All outlive the receiver.
+  // All outlive the receiver, and the store also the jobs of the pool.
   native_receiver(net::stream& stream, receive_context& context, session_scope scope, session_info& info,
                   admission admit);
 
-  // Runs the connection to its end. What has arrived is stored when it returns, and no file is held any more. Success
+  // Runs the connection to its end. What has arrived is stored when it returns, and no path is locked any more. Success
   // is BYE from both sides. Precondition: `reader` reads from the stream, and nothing was taken yet.
   [[nodiscard]] net::awaitable<result<void>> run(frame_reader reader);
 
@@ -99,6 +99,7 @@ class native_receiver {
   admission admit_;
   receive_machine machine_;
   job_runner runner_;
+  std::weak_ptr<void> closing_;  // while files are being closed
 
   net::task_group* tasks_ = nullptr;              // while it runs
   std::map<unsigned, joined_connection> joined_;  // by number

@@ -61,7 +61,9 @@ class partial_file final : public incoming {
   unique_fd journal_;  // holds the lock
   unique_fd part_;
   std::uint64_t part_end_ = 0;      // bytes of the part file that may hold data
-  std::uint64_t reserved_end_ = 0;  // what comes before needs no more room set aside
+  std::uint64_t written_ = 0;       // bytes, by this session
+  std::uint64_t reserved_ = 0;      // bytes set aside for it
+  std::uint64_t reserved_end_ = 0;  // no more is set aside before
   bool may_reserve_;                // false for a file with holes, and where the file system has refused
   paged_row<std::optional<digest>> journaled_;
   std::uint64_t journaled_count_ = 0;

@@ -106,11 +106,31 @@ TEST_CASE("a hole over what an earlier transfer left is one") {
 
 TEST_CASE("an unfinished file takes the space of what was written of it, and no more") {
   const store_rig rig;
-  {
-    const auto file = rig.open(file_entry("f", sparse_size));
-    write(*file, noise(sparse_size, 1), 0, 2);
-  }
+  write(*rig.open(file_entry("f", sparse_size)), noise(sparse_size, 1), 0, 2);
   CHECK(allocated(rig, rig.part_of("f")) <= 2 * smallest_block + slack);
+
+  SECTION("nor what a receiver that was killed had set aside") {
+    const unique_fd part{::open((rig / rig.part_of("f")).c_str(), O_RDWR | O_CLOEXEC)};
+    if (::fallocate(part.get(), FALLOC_FL_KEEP_SIZE, 0, sparse_size) != 0) return;
+    CHECK(allocated(rig, rig.part_of("f")) >= sparse_size);
+    const auto file = rig.open(file_entry("f", sparse_size));
+    CHECK(allocated(rig, rig.part_of("f")) <= 2 * smallest_block + slack);
+  }
+}
+
+TEST_CASE("little more room is set aside than was written, whatever the order of blocks") {
+  constexpr std::uint64_t at_once = 64U << 20U;
+  const store_rig rig;
+  const unique_fd probe{::open(rig.dir.write("probe", "").c_str(), O_RDWR | O_CLOEXEC)};
+  if (::fallocate(probe.get(), FALLOC_FL_KEEP_SIZE, 0, smallest_block) != 0) return;
+
+  const auto file = rig.open(file_entry("f", 16 * at_once));
+  const byte_buffer content = noise(smallest_block, 1);
+  for (std::uint64_t index = 0; index < 16; ++index) {
+    REQUIRE(file->write(index * (at_once / smallest_block), content, digest_of(content)));
+    if (index == 0) CHECK(allocated(rig, rig.part_of("f")) >= at_once);
+  }
+  CHECK(allocated(rig, rig.part_of("f")) <= 16 * smallest_block + 2 * at_once + slack);
 }
 
 TEST_CASE("a hole over a part file that ends within a block") {
