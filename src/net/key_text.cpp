@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t base64_length = 44;
 // As long as a run of characters that might be (a part of) a secret can be in what is shown of a file.
 constexpr std::size_t longest_shown_run = 19;
-constexpr std::string_view blanks = " \t";
+constexpr std::string_view blanks = " \t\r";  // lines may end as on Windows
 
 error bad_keys(std::string why) { return error{errc::usage, std::move(why)}; }
 
@@ -203,7 +203,6 @@ result<std::vector<key>> parse_keys(std::string_view text, const right_check& ch
     if (line.size() > key_limits::line) {
       return wrong(bad_keys("longer than " + std::to_string(key_limits::line) + " bytes"));
     }
-    if (line.ends_with('\r')) line.remove_suffix(1);
     line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
     if (line.empty() || line.starts_with('#')) continue;
 

@@ -161,6 +161,12 @@ TEST_CASE("a right that is wrong makes the file wrong") {
   }
 }
 
+TEST_CASE("carriage returns belong to no right, however many end a line") {
+  const auto keys = parsed_keys("alice:" + counting + " dir=logs\r\r\n");
+  REQUIRE(keys);
+  CHECK(keys->front().rights == std::vector<key_right>{{"dir", "logs"}});
+}
+
 TEST_CASE("what might be a secret at the wrong place is not shown") {
   const std::string hidden = " is wrong or unknown (it is not shown because it might be a secret)";
   CHECK(refusal("a:" + counting + " " + all_ones) == "line 1: right 1" + hidden);
