@@ -177,12 +177,13 @@ net::awaitable<void> native_receiver::store_jobs() {
 // One at a time: other sessions need the pool, too. What comes meanwhile is closed with the next jobs.
 void native_receiver::close_placed() {
   if (!closing_.expired()) return;
+  std::vector<std::unique_ptr<incoming>> files = runner_.take_placed();
+  if (files.empty()) return;
   struct closing {
     std::shared_ptr<store> where;
     std::vector<std::unique_ptr<incoming>> files;
   };
-  const auto work = std::make_shared<closing>(closing{scope_.where, runner_.take_placed()});
-  if (work->files.empty()) return;
+  const auto work = std::make_shared<closing>(closing{scope_.where, std::move(files)});
   closing_ = work;
   asio::post(context_.pool.get_executor(), [work] { work->files.clear(); });
 }
