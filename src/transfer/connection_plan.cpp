@@ -17,6 +17,10 @@ constexpr int round_trips_measured = 2;
 constexpr auto least_patience = 1s;
 constexpr int round_trips_of_patience = 12;
 
+// The first step is a large one: on a long way one connection is slow to begin and slow to recover, whatever it is
+// measured to carry.
+constexpr unsigned first_step = 4;
+
 // What a step brings is hard to see where packets get lost, and a connection too many costs little.
 constexpr double worth_it = 1.1;
 
@@ -44,7 +48,7 @@ void connection_plan::on_sight(const sight& seen, clock::time_point now) {
 void connection_plan::judge(double rate, clock::time_point now) {
   const bool is_first_step = wanted_ == 1;
   if (is_first_step || rate >= rate_before_ * worth_it) {
-    wanted_ = std::min(2 * wanted_, most_);
+    wanted_ = std::min(is_first_step ? first_step : 2 * wanted_, most_);
     rate_before_ = rate;
     stepped_at_ = now;
     return;
