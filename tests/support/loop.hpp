@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <string_view>
 
 #include "support/catch.hpp"
@@ -17,8 +18,8 @@ inline void on_exception(std::string_view task, std::string_view what) { FAIL(ta
 
 // Runs `body(executor)`, a coroutine, and all that it started to the end. A requirement that fails in it fails the
 // test, and so does an end that takes longer than `patience`.
-template <class Body>
-void run_test_loop(Body body, std::chrono::seconds patience = std::chrono::minutes{2}) {
+inline void run_test_loop(const std::function<net::awaitable<void>(net::any_executor)>& body,
+                          std::chrono::seconds patience = std::chrono::minutes{2}) {
   asio::io_context io{1};
   std::exception_ptr thrown;
   bool ended = false;
