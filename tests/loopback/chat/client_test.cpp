@@ -1,5 +1,3 @@
-#include "tcptools/chat/chat_client.hpp"
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -12,6 +10,7 @@
 #include "support/fake_chat_server.hpp"
 #include "support/loop.hpp"
 #include "support/loopback.hpp"
+#include "tcptools/chat/chat_client.hpp"
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/task_group.hpp"
 

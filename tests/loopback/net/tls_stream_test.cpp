@@ -1,3 +1,5 @@
+#include "tcptools/net/tls_stream.hpp"
+
 #include <openssl/ssl.h>
 
 #include <algorithm>
@@ -17,7 +19,6 @@
 #include "support/tls.hpp"
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/task_group.hpp"
-#include "tcptools/net/tls_stream.hpp"
 
 using namespace std::chrono_literals;
 using namespace tcptools;

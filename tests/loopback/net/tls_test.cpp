@@ -1,3 +1,5 @@
+#include "support/tls.hpp"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -11,7 +13,6 @@
 #include "support/loop.hpp"
 #include "support/loopback.hpp"
 #include "support/openssl_end.hpp"
-#include "support/tls.hpp"
 #include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/connect.hpp"
 #include "tcptools/net/sleep.hpp"

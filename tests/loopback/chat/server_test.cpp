@@ -1,5 +1,3 @@
-#include "tcptools/chat/chat_server.hpp"
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -13,6 +11,7 @@
 #include "support/catch.hpp"
 #include "support/chat_server_rig.hpp"
 #include "support/tls.hpp"
+#include "tcptools/chat/chat_server.hpp"
 #include "tcptools/net/event.hpp"
 #include "tcptools/net/sleep.hpp"
 

@@ -1,3 +1,5 @@
+#include "tcptools/net/acceptor.hpp"
+
 #include <fcntl.h>
 #include <sys/resource.h>
 
@@ -13,7 +15,6 @@
 #include "support/loop.hpp"
 #include "support/loopback.hpp"
 #include "tcptools/base/unique_fd.hpp"
-#include "tcptools/net/acceptor.hpp"
 #include "tcptools/net/endpoint.hpp"
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/task_group.hpp"

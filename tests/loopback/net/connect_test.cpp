@@ -1,3 +1,5 @@
+#include "tcptools/net/connect.hpp"
+
 #include <array>
 #include <chrono>
 #include <future>
@@ -10,7 +12,6 @@
 #include "support/loop.hpp"
 #include "support/loopback.hpp"
 #include "tcptools/net/acceptor.hpp"
-#include "tcptools/net/connect.hpp"
 #include "tcptools/net/task_group.hpp"
 
 using namespace std::chrono_literals;

@@ -1,3 +1,5 @@
+#include "tcptools/net/gate.hpp"
+
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -14,7 +16,6 @@
 #include "support/loopback.hpp"
 #include "support/tls.hpp"
 #include "tcptools/net/connect.hpp"
-#include "tcptools/net/gate.hpp"
 #include "tcptools/net/key_ring.hpp"
 #include "tcptools/net/sleep.hpp"
 #include "tcptools/net/tls_stream.hpp"
