@@ -1,6 +1,7 @@
 """What nobody who can reach the port of tcpchat serve, and no disk, may do to it."""
 # ctest: asan
 
+import concurrent.futures
 import contextlib
 import json
 import pathlib
@@ -313,6 +314,14 @@ class Readers(ServerCase):
         reading.join(PATIENCE)
         self.assertEqual([int(one["text"][:7]) for one in got], list(range(count)))
 
+    def last_line_once_ended(self, peer):
+        """What is said last to one that is too slow: it is read at once, for the server waits for seconds only."""
+        until(
+            lambda: any(peer.peer in line and "code=too_slow" in line for line in self.server.log().splitlines()),
+            what="the end of a session",
+        )
+        return peer.rest().decode().splitlines()[-1]
+
     def test_those_who_do_not_read_end_and_hold_nobody_up(self):
         writer, reader = self.greet("writer", room=None, greeting={"room": None}), self.greet("reader")
         never = [self.greet(f"never{number}", receive_buffer=4096) for number in range(4)]
@@ -328,14 +337,17 @@ class Readers(ServerCase):
         reading = threading.Thread(target=read_slowly, daemon=True)
         reading.start()
         writer.tell(type="join", room="lobby")
-        self.flow(writer, reader, 3000)
+        # What they had not read is gone, but for what was on its way, and the last line says why.
+        with concurrent.futures.ThreadPoolExecutor(len(never + plain)) as watchers:
+            last_lines = [watchers.submit(self.last_line_once_ended, peer) for peer in never + plain]
+            self.flow(writer, reader, 3000)
+            last_lines = [one.result() for one in last_lines]
         until(lambda: self.server.log().count("code=too_slow") == 9, what="the end of nine sessions")
-        for peer in never:
-            # What it had not read is gone, but for what was on its way, and the last line says why.
-            last = peer.rest().splitlines()[-1]
-            self.assertEqual(json.loads(last)["code"], "too_slow")
+        for line in last_lines[: len(never)]:
+            self.assertEqual(json.loads(line)["code"], "too_slow")
+        for line in last_lines[len(never) :]:
+            self.assertTrue(line.startswith("* the session ends: "))
         for peer in plain:
-            self.assertTrue(peer.rest().decode().splitlines()[-1].startswith("* the session ends: "))
             peer.close()
         stop.set()
         reading.join(PATIENCE)
