@@ -19,10 +19,12 @@ namespace {
 
 constexpr int part_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 
-// Bytes that the file system sets aside for a part file at a time.
-constexpr std::uint64_t reserved_at_once = std::uint64_t{64} << 20U;
+// Bytes that the file system sets aside for a part file at a time: as many as have come, within these. A sender's word
+// for how much will come costs little.
+constexpr std::uint64_t least_reserved = std::uint64_t{4} << 20U;
+constexpr std::uint64_t most_reserved = std::uint64_t{64} << 20U;
 
-// It compresses no file in which room was set aside.
+// btrfs compresses no file in which room was set aside.
 bool is_on_btrfs(int fd) {
   struct statfs status{};
   return ::fstatfs(fd, &status) == 0 && status.f_type == BTRFS_SUPER_MAGIC;
@@ -99,8 +101,10 @@ result<void> partial_file::read_journal() {
   // A file that was nearly in place has the mode it was to get.
   if (!part_ && errno == EACCES) (void)::unlinkat(place_.unfinished.get(), part_name_.c_str(), 0);
   struct stat part{};
-  if (part_ && ::fstat(part_.get(), &part) == 0) part_end_ = static_cast<std::uint64_t>(part.st_size);
-  give_back();
+  if (part_ && ::fstat(part_.get(), &part) == 0) {
+    part_end_ = static_cast<std::uint64_t>(part.st_size);
+    give_back();  // what a receiver that was killed had set aside
+  }
 
   if (part_ && found && found->header == header) {
     for (const journal_entry& one : found->entries) take(one);
@@ -185,9 +189,10 @@ result<void> partial_file::open_part() {
 // Writing where the file system has set blocks aside costs less. Blocks may come in any order: little is set aside
 // beyond what was written, whatever the order.
 void partial_file::reserve(std::uint64_t offset, std::uint64_t length) {
-  if (!may_reserve_ || offset + length <= reserved_end_ || reserved_ > written_ + reserved_at_once) return;
+  const std::uint64_t step = std::clamp(written_, std::max(least_reserved, length), most_reserved);
+  if (!may_reserve_ || offset + length <= reserved_end_ || reserved_ > written_ + step) return;
   const std::uint64_t begin = std::max(reserved_end_, offset);
-  const std::uint64_t size = std::min(item_.size - begin, reserved_at_once);
+  const std::uint64_t size = std::min(item_.size - begin, step);
   may_reserve_ = check_room(place_, size) && ::fallocate(part_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
                                                          static_cast<off_t>(size)) == 0;
   if (!may_reserve_) return give_back();

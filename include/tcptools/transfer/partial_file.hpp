@@ -45,8 +45,9 @@ class partial_file final : public incoming {
   [[nodiscard]] bool reads_as(int fd, std::uint64_t index, const digest& claimed);
   [[nodiscard]] result<void> check_room_for_rest() const;
   [[nodiscard]] result<void> check_replacing() const;
+  // Sets room aside for the block at `offset` and what follows it, where that is worth it.
   void reserve(std::uint64_t offset, std::uint64_t length);
-  // What was set aside and is not used.
+  // What is set aside behind the last block, by whomever.
   void give_back() const;
   [[nodiscard]] result<void> put_block(std::uint64_t index, byte_view content, const digest& content_digest);
   void note(const journal_entry& one) { encode(one, unwritten_journal_); }
@@ -62,9 +63,9 @@ class partial_file final : public incoming {
   unique_fd part_;
   std::uint64_t part_end_ = 0;      // bytes of the part file that may hold data
   std::uint64_t written_ = 0;       // bytes, by this session
-  std::uint64_t reserved_ = 0;      // bytes set aside for it
-  std::uint64_t reserved_end_ = 0;  // no more is set aside before
-  bool may_reserve_;                // false for a file with holes, and where the file system has refused
+  std::uint64_t reserved_ = 0;      // bytes that the file system was asked to set aside
+  std::uint64_t reserved_end_ = 0;  // below it is not asked again
+  bool may_reserve_;                // false for a file with holes, on btrfs, and once there was no room for it
   paged_row<std::optional<digest>> journaled_;
   std::uint64_t journaled_count_ = 0;
   std::uint64_t journaled_end_ = 0;  // one more than the last block in the journal
