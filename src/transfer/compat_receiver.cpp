@@ -108,7 +108,15 @@ net::awaitable<result<placed>> compat_receiver::store_content(const entry& item,
   auto open = [this, &item] { return scope_.where->open(item); };
   result<std::unique_ptr<incoming>> opened = co_await net::offload(context_.pool, std::move(open));
   if (!opened) co_return opened.error();
-  const std::unique_ptr<incoming> file = std::move(*opened);
+  std::unique_ptr<incoming> file = std::move(*opened);
+  result<placed> stored = co_await fill(*file, item, size, root);
+  auto close = [&file] { file.reset(); };  // to free what did not become a file can take long
+  co_await net::offload(context_.pool, std::move(close));
+  co_return stored;
+}
+
+net::awaitable<result<placed>> compat_receiver::fill(incoming& file, const entry& item, std::uint64_t size,
+                                                     digest& root) {
   stream_.set_deadline(clock::now() + context_.idle_timeout);
   const result<void> answered = co_await stream_.write(as_bytes(compat_go_ahead));
   stream_.clear_deadline();
@@ -125,13 +133,13 @@ net::awaitable<result<placed>> compat_receiver::store_content(const entry& item,
     auto write = [&]() -> result<void> {
       const digest content_digest = digest_of(content);
       row.set(index, content_digest);
-      return file->write(index, content, content_digest);
+      return file.write(index, content, content_digest);
     };
     const result<void> written = co_await net::offload(context_.pool, std::move(write));
     if (!written) co_return written.error();
   }
   root = row.root(layout);
-  auto commit = [&file, size] { return file->commit(size); };
+  auto commit = [&file, size] { return file.commit(size); };
   co_return co_await net::offload(context_.pool, std::move(commit));
 }
 

@@ -28,6 +28,9 @@ class compat_receiver {
   [[nodiscard]] net::awaitable<result<std::optional<compat_file>>> read_header();
   [[nodiscard]] net::awaitable<result<void>> receive(const compat_file& file);
   [[nodiscard]] net::awaitable<result<placed>> store_content(const entry& item, std::uint64_t size, digest& root);
+  // Says to go ahead, and takes the content.
+  [[nodiscard]] net::awaitable<result<placed>> fill(incoming& file, const entry& item, std::uint64_t size,
+                                                    digest& root);
   // Fills the buffer as far as the file goes, with what was read too far before and what the stream gives.
   [[nodiscard]] net::awaitable<result<void>> read_block(std::span<std::byte> into);
 
