@@ -77,6 +77,12 @@ def folder(parent=None):
         yield pathlib.Path(made).resolve()
 
 
+@contextlib.contextmanager
+def lasting_folder(parent):
+    """A new one, gone when its parent is."""
+    yield pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=parent)).resolve()
+
+
 def is_ours(system):
     return system.startswith(("tcpsend", "tcpchat"))
 

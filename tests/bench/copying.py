@@ -30,16 +30,16 @@ def warm_memory(folder, size):
     scratch.unlink()
 
 
-def measure(copier, source, place=HERE, prepare=None):
+def measure(copier, source, place=HERE, prepare=None, folder_of=case.folder):
     """One copy with a fresh server into an empty folder, or one that prepare(into) has filled; nobody waits for what others
     left to be written. What arrived is compared, which does not count."""
-    with case.folder(source.parent) as folder:
+    with folder_of(source.parent) as folder:
         into = folder / "into"
         into.mkdir()
         if prepare:
             prepare(into)
-        os.sync()
         warm_memory(folder, size_of(source))
+        os.sync()
         with copier(folder, into, place) as system:
             before = cpu_of_children()
             report = system.copy(source)
