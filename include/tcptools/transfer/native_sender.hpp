@@ -49,6 +49,7 @@ class native_sender {
   net::awaitable<void> write_words();
   net::awaitable<void> watch();
 
+  // What produce() consists of.
   [[nodiscard]] net::awaitable<bool> offer_more();
   [[nodiscard]] net::awaitable<void> offer_small(std::size_t count);
   [[nodiscard]] std::size_t count_small() const;
