@@ -41,7 +41,10 @@ class tls_stream final : public patient_stream, public std::enable_shared_from_t
   [[nodiscard]] awaitable<result<void>> wait_writable() override;
   [[nodiscard]] awaitable<result<void>> shutdown_send() override;
   void close() override { end_now(); }
-  [[nodiscard]] bool lend() override { return !is_draining_alone_ && over_->lend(); }
+  [[nodiscard]] bool lend() override {
+    drain_alone();  // answers to what was read
+    return !is_draining_alone_ && over_->lend();
+  }
   void take_back() override { over_->take_back(); }
   void reset() override;
   void set_deadline(clock::time_point when) override { over_->set_deadline(when); }
