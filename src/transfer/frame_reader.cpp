@@ -98,18 +98,13 @@ void frame_reader::make_room(std::size_t size) {
   const std::size_t expected = size > header_room ? size : std::max(last_size_, header_room);
   const std::size_t frames = std::max<std::size_t>(1, usual_slab / expected);
   const std::size_t capacity = std::max(expected * frames + header_room, unread().size() + size);
-  if (slab_.use_count() == 1 && slab_->capacity == capacity) {
-    std::memmove(slab_->bytes.get(), unread().data(), unread().size());
-    end_ -= start_;
-    start_ = 0;
-    return;
-  }
-  auto fresh = std::make_shared<slab>(capacity);
-  std::memcpy(fresh->bytes.get(), unread().data(), unread().size());
+  const bool is_in_use = slab_.use_count() > 1;
+  const std::shared_ptr<slab> before = slab_;
+  if (is_in_use || before->capacity != capacity) slab_ = std::make_shared<slab>(capacity);
+  std::memmove(slab_->bytes.get(), before->bytes.get() + start_, end_ - start_);
   end_ -= start_;
   start_ = 0;
-  if (slab_.use_count() > 1) left_.push_back(slab_);
-  slab_ = std::move(fresh);
+  if (is_in_use) left_.push_back(before);
 }
 
 }  // namespace tcptools::transfer

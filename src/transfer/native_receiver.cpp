@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "tcptools/base/at_exit.hpp"
 #include "tcptools/net/secret_bytes.hpp"
 #include "tcptools/net/worker_pool.hpp"
 
@@ -137,9 +138,7 @@ net::awaitable<result<void>> native_receiver::read_frames(frame_reader& reader) 
       const result<void> stored = co_await go_away(reader);
       if (!stored) co_return stored;
     }
-    report_outcomes();
-    work_.notify_all();
-    answers_.notify_all();
+    after_reading();
   }
   co_return result<void>{};
 }
@@ -165,16 +164,15 @@ net::awaitable<void> native_receiver::store_jobs() {
     storing_ = false;
     batch.clear();
     take_results(results);
-    report_outcomes();
-    answers_.notify_all();
-    room_.notify_all();
+    after_storing();
     close_placed();
   }
   storing_over_ = true;
   answers_.notify_all();
 }
 
-// One at a time: other sessions need the pool, too. What comes meanwhile is closed with the next jobs.
+// One at a time: other sessions need the pool, too. What comes meanwhile is closed after the next jobs, or a while
+// later.
 void native_receiver::close_placed() {
   if (!closing_.expired()) return;
   std::vector<std::unique_ptr<incoming>> files = runner_.take_placed();
@@ -189,6 +187,10 @@ void native_receiver::close_placed() {
 }
 
 net::awaitable<void> native_receiver::write_answers() {
+  const at_exit over{[this] {
+    answering_over_ = true;
+    end_.notify_all();
+  }};
   for (;;) {
     co_await be_home();
     const byte_buffer answers = machine_.take_answers();
@@ -210,7 +212,6 @@ net::awaitable<void> native_receiver::write_answers() {
   // The last word is out. The sender closes when it has read it.
   const result<void> half_closed = co_await stream_.shutdown_send();
   if (!half_closed) stream_.close();
-  answering_over_ = true;
 }
 
 bool native_receiver::waits_for_peer() const noexcept {
@@ -238,6 +239,7 @@ net::awaitable<void> native_receiver::watch() {
     machine_.on_tick();
     if (machine_.answer_bytes() > 0) answers_.notify_all();
     close_silent(now);
+    if (!storing_) close_placed();
 
     if (failure_ || machine_.finished() || over_) {
       if (!last_words_until) last_words_until = now + limits::goodbye_wait;
@@ -266,6 +268,18 @@ void native_receiver::report_outcomes() {
     ++(one.outcome ? info_.delivered : info_.failed);
     context_.observer.on_entry(info_, one);
   }
+}
+
+void native_receiver::after_reading() {
+  report_outcomes();
+  work_.notify_all();
+  answers_.notify_all();
+}
+
+void native_receiver::after_storing() {
+  report_outcomes();
+  answers_.notify_all();
+  room_.notify_all();
 }
 
 void native_receiver::wake_all() {

@@ -23,7 +23,8 @@ constexpr std::size_t bytes_at_once = 512U << 10U;
 }  // namespace
 
 bool native_receiver::may_go_away() const {
-  return !storing_ && !writing_ && joined_.empty() && !failure_ && machine_.has_jobs() && !machine_.has_long_jobs();
+  return !storing_ && !writing_ && joined_.empty() && !failure_ && machine_.has_jobs() && !machine_.has_long_jobs() &&
+         !runner_.has_placed();  // to close these can take long
 }
 
 net::awaitable<result<void>> native_receiver::go_away(frame_reader& reader) {
@@ -44,9 +45,7 @@ net::awaitable<result<void>> native_receiver::go_away(frame_reader& reader) {
   }
   for (const auto& wish : std::exchange(once_home_, {})) wish();
   if (thrown) std::rethrow_exception(thrown);
-  report_outcomes();
-  answers_.notify_all();
-  room_.notify_all();
+  after_storing();
   co_await asio::post(asio::use_awaitable_t<net::any_executor>{});  // whoever waited comes first
   co_return done;
 }

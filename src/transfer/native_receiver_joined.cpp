@@ -44,9 +44,7 @@ net::awaitable<void> native_receiver::read_joined(unsigned number, std::shared_p
       stop(to_wire(good.error().code()), good.error());
       break;
     }
-    report_outcomes();
-    work_.notify_all();
-    answers_.notify_all();
+    after_reading();
   }
   stream->close();
   bytes_of_past_ones_ += stream->bytes_read();

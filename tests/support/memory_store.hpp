@@ -111,6 +111,11 @@ class memory_store final : public transfer::store {
     const std::scoped_lock lock{hold_lock_};
     return held_up_ > 0;
   }
+  // How many files that are in place were closed.
+  [[nodiscard]] unsigned closed() const {
+    const std::scoped_lock lock{hold_lock_};
+    return closed_;
+  }
   // The block or small file of this number arrives damaged; they are counted from 1 as they are written.
   void damage_write(std::uint64_t number) {
     const std::scoped_lock lock{lock_};
@@ -126,12 +131,17 @@ class memory_store final : public transfer::store {
     hold_ended_.wait(lock, [&held] { return !held; });
     --held_up_;
   }
+  void note_closed() {
+    const std::scoped_lock lock{hold_lock_};
+    ++closed_;
+  }
 
   mutable std::mutex hold_lock_;
   std::condition_variable hold_ended_;
   bool is_held_ = false;
   bool is_closing_held_ = false;
   int held_up_ = 0;
+  unsigned closed_ = 0;
 
   struct block {
     byte_buffer content;
@@ -311,6 +321,7 @@ inline memory_incoming::memory_incoming(memory_store& owner, const transfer::ent
 inline memory_incoming::~memory_incoming() {
   if (placed_) {
     store_.wait_while(store_.is_closing_held_);
+    store_.note_closed();
     return;
   }
   const std::scoped_lock lock{store_.lock_};

@@ -25,9 +25,10 @@ class job_runner {
   // that failed.
   [[nodiscard]] std::vector<job_result> checkpoint();
 
-  // Files that are in place since run() was called; the next run() closes those that nobody took. To close one can take
-  // long: a file system may free then what it has replaced, and its journal. The store outlives them.
+  // Files that the last run() has put in place; the next one closes those that nobody took. To close one can take long:
+  // a file system may free then what it has replaced, and its journal. The store outlives them.
   [[nodiscard]] std::vector<std::unique_ptr<incoming>> take_placed() { return std::exchange(placed_, {}); }
+  [[nodiscard]] bool has_placed() const noexcept { return !placed_.empty(); }
 
   // Lets go of every file; what can be resumed is kept.
   void close();

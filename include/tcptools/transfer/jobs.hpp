@@ -73,12 +73,12 @@ struct write_hole {
   std::uint32_t id = 0;
   frames::block_run blocks;
 };
-// incoming::commit, then the end of this incoming. → stored
+// incoming::commit, the last that is asked of it. → stored
 struct commit {
   std::uint32_t id = 0;
   std::uint64_t size = 0;
 };
-// incoming::adopt, then the end of this incoming. → stored
+// incoming::adopt, the last that is asked of it. → stored
 struct adopt {
   std::uint32_t id = 0;
 };

@@ -70,7 +70,7 @@ class native_receiver {
   [[nodiscard]] net::awaitable<void> be_home();
   void come_home();
   void take_results(const std::vector<job_result>& results);
-  // Nobody waits for that.
+  // Has files that are in place closed on the pool; nobody waits for that.
   void close_placed();
   // To be done when it is home, which is to be soon.
   void call_home(std::function<void()> wish);
@@ -85,6 +85,9 @@ class native_receiver {
   net::awaitable<void> watch();
 
   void report_outcomes();
+  // Tells everybody whom it concerns that a frame was taken, or that jobs were done.
+  void after_reading();
+  void after_storing();
   // From the network, on all connections.
   [[nodiscard]] std::uint64_t bytes_read() const noexcept;
   [[nodiscard]] bool waits_for_peer() const noexcept;
@@ -109,12 +112,14 @@ class native_receiver {
   net::event answers_;  // there are answers, or no more will come
   net::event room_;     // what was waiting has become less
   net::event end_;      // for the watch
-  std::shared_ptr<net::event> home_;
 
   std::optional<error> failure_;  // the first one: what ended the connection
+
   bool is_away_ = false;
-  std::atomic<bool> is_called_home_ = false;
-  std::vector<std::function<void()>> once_home_;
+  std::atomic<bool> is_called_home_ = false;      // looked at by the pool
+  std::vector<std::function<void()>> once_home_;  // what is to be done then
+  std::shared_ptr<net::event> home_;              // it has come home
+
   bool reading_over_ = false;
   bool storing_over_ = false;
   bool answering_over_ = false;

@@ -55,7 +55,7 @@ class incoming {
   [[nodiscard]] virtual result<void> write_hole(std::uint64_t first, std::uint64_t count) = 0;
 
   // What was written so far is known to a later resumption even if this process dies now. Cheap; called after every
-  // batch.
+  // few batches.
   [[nodiscard]] virtual result<void> checkpoint() = 0;
 
   // Metadata, durability and the name, in this order. Precondition: every block of `size` bytes was written or kept.

@@ -7,6 +7,7 @@
 
 #include "support/catch.hpp"
 #include "support/frames.hpp"
+#include "support/open_session.hpp"
 #include "support/raw_sender.hpp"
 #include "support/transfer_rig.hpp"
 #include "tcptools/net/sleep.hpp"
@@ -17,48 +18,23 @@ using namespace tcptools::transfer;
 
 namespace {
 
-// A session of which one block of two is being written, to a disk that hangs.
-class stalled_session {
- public:
-  explicit stalled_session(transfer_rig& rig) : rig_{rig} { rig.store.hold(); }
+constexpr std::size_t two_blocks = smallest_block + 7;
 
-  net::awaitable<void> begin() {
-    raw_sender connected = co_await connect();
-    first.emplace(std::move(connected));
-    co_await first->greet(session_number(1), 4);
-    const std::optional<frames::welcome> welcome = co_await first->hear<frames::welcome>();
-    REQUIRE((welcome && welcome->more));
-    wish = {session_number(1), welcome->more->secret};
-    const frames::offer offer{1, file_entry("f", content.size()), {}};
-    co_await first->say(offer);
-    const std::optional<frames::accept> accept = co_await first->hear<frames::accept>();
-    REQUIRE(accept);
-    co_await first->say(block(0));
-    while (!rig_.store.is_waited_for()) co_await net::sleep_for(std::chrono::milliseconds{1});
-  }
-  net::awaitable<raw_sender> connect() {
-    auto way = co_await rig_.connect();
-    co_return raw_sender{std::move(way)};
-  }
-  [[nodiscard]] frames::block block(std::uint64_t index) const {
-    return block_frame(1, index, block_of(content, index));
-  }
-
-  byte_buffer content = noise(smallest_block + 7, 3);
-  std::optional<raw_sender> first;
-  frames::join wish;
-
- private:
-  transfer_rig& rig_;
-};
+// One block of two is being written, to a disk that hangs.
+net::awaitable<void> stall(open_session& talk, transfer_rig& rig) {
+  rig.store.hold();
+  co_await talk.begin();
+  co_await talk.first->say(talk.block(0));
+  while (!rig.store.is_waited_for()) co_await net::sleep_for(std::chrono::milliseconds{1});
+}
 
 }  // namespace
 
 TEST_CASE("a disk that hangs keeps only its own session waiting", "[loopback]") {
   transfer_rig rig;
-  stalled_session talk{rig};
+  open_session talk{rig, two_blocks};
   auto body = [&]() -> net::awaitable<void> {
-    co_await talk.begin();
+    co_await stall(talk, rig);
     raw_sender other = co_await talk.connect();
     co_await other.greet(session_number(2));
     const bool welcome = co_await other.hear_welcome();
@@ -68,7 +44,7 @@ TEST_CASE("a disk that hangs keeps only its own session waiting", "[loopback]") 
     co_await talk.first->say(finish_frame(1, talk.content));
     const std::optional<frames::delivered> delivered = co_await talk.first->hear<frames::delivered>();
     CHECK(delivered);
-    talk.first.reset();
+    talk.end();
   };
   rig.run(body());
   REQUIRE(rig.store.entries().contains("f"));
@@ -77,9 +53,9 @@ TEST_CASE("a disk that hangs keeps only its own session waiting", "[loopback]") 
 
 TEST_CASE("a connection joins a session once that has stored what it had", "[loopback]") {
   transfer_rig rig;
-  stalled_session talk{rig};
+  open_session talk{rig, two_blocks};
   auto body = [&]() -> net::awaitable<void> {
-    co_await talk.begin();
+    co_await stall(talk, rig);
     raw_sender joined = co_await talk.connect();
     co_await joined.begin(talk.wish);
     co_await joined.say(talk.block(1));
@@ -88,7 +64,7 @@ TEST_CASE("a connection joins a session once that has stored what it had", "[loo
     rig.store.let_go();
     const std::optional<frames::delivered> delivered = co_await talk.first->hear<frames::delivered>();
     CHECK(delivered);
-    talk.first.reset();
+    talk.end();
   };
   rig.run(body());
   CHECK(rig.store.entries().contains("f"));
@@ -97,9 +73,9 @@ TEST_CASE("a connection joins a session once that has stored what it had", "[loo
 
 TEST_CASE("a sender that comes back takes the place of its session once that has stored what it had", "[loopback]") {
   transfer_rig rig;
-  stalled_session talk{rig};
+  open_session talk{rig, two_blocks};
   auto body = [&]() -> net::awaitable<void> {
-    co_await talk.begin();
+    co_await stall(talk, rig);
     raw_sender again = co_await talk.connect();
     co_await again.greet(session_number(1));
     rig.store.let_go();
@@ -107,7 +83,7 @@ TEST_CASE("a sender that comes back takes the place of its session once that has
     CHECK(welcome);
     const bool old_ended = co_await talk.first->hear_end();
     CHECK(old_ended);
-    talk.first.reset();
+    talk.end();
   };
   rig.run(body());
   CHECK(rig.store.kept_blocks() == 1);
@@ -130,6 +106,35 @@ TEST_CASE("a file in place is answered for before it is closed", "[loopback]") {
   };
   rig.run(body());
   CHECK(rig.store.entries().contains("f"));
+}
+
+TEST_CASE("files in place are closed soon, though others take long to close and nothing follows", "[loopback]") {
+  transfer_rig rig;
+  rig.store.hold_closing();
+  open_session talk{rig, two_blocks};
+  auto body = [&]() -> net::awaitable<void> {
+    co_await talk.begin();
+    for (const std::uint32_t id : {1U, 2U}) {
+      if (id == 2) {
+        const frames::offer offer{id, file_entry("g", talk.content.size()), {}};
+        co_await talk.first->say(offer);
+        const std::optional<frames::accept> accept = co_await talk.first->hear<frames::accept>();
+        CHECK(accept);
+      }
+      for (const std::uint64_t index : {0U, 1U}) {
+        const frames::block block = block_frame(id, index, block_of(talk.content, index));
+        co_await talk.first->say(block);
+      }
+      co_await talk.first->say(finish_frame(id, talk.content));
+      const std::optional<frames::delivered> delivered = co_await talk.first->hear<frames::delivered>();
+      CHECK(delivered);
+    }
+    CHECK(rig.store.closed() == 0);
+    rig.store.let_go();
+    while (rig.store.closed() < 2) co_await net::sleep_for(std::chrono::milliseconds{1});
+    talk.end();
+  };
+  rig.run(body());
 }
 
 TEST_CASE("who does not read answers is not read from, though what he says needs no disk", "[loopback]") {
@@ -172,14 +177,14 @@ TEST_CASE("who does not read answers is not read from, though what he says needs
 
 TEST_CASE("a server that is told to stop at once keeps what its sessions are storing", "[loopback]") {
   transfer_rig rig;
-  stalled_session talk{rig};
+  open_session talk{rig, two_blocks};
   auto body = [&]() -> net::awaitable<void> {
-    co_await talk.begin();
+    co_await stall(talk, rig);
     rig.server.force();
     rig.store.let_go();
     const bool ended = co_await talk.first->hear_end();
     CHECK(ended);
-    talk.first.reset();
+    talk.end();
   };
   rig.run(body());
   CHECK(rig.store.kept_blocks() == 1);

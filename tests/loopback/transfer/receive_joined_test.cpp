@@ -6,6 +6,7 @@
 
 #include "support/catch.hpp"
 #include "support/frames.hpp"
+#include "support/open_session.hpp"
 #include "support/raw_sender.hpp"
 #include "support/transfer_rig.hpp"
 
@@ -15,58 +16,13 @@ using namespace tcptools::transfer;
 
 namespace {
 
-// A session with an open file of three blocks, and what is said in it.
-class joined_session {
- public:
-  explicit joined_session(transfer_rig& rig) : rig_{rig} {}
-
-  net::awaitable<void> begin() {
-    raw_sender connected = co_await connect();
-    first.emplace(std::move(connected));
-    co_await first->greet(session_number(1), 4);
-    const std::optional<frames::welcome> welcome = co_await first->hear<frames::welcome>();
-    REQUIRE((welcome && welcome->more));
-    wish = {session_number(1), welcome->more->secret};
-    const frames::offer offer{1, file_entry("f", content.size()), {}};
-    co_await first->say(offer);
-    const std::optional<frames::accept> accept = co_await first->hear<frames::accept>();
-    REQUIRE(accept);
-  }
-  net::awaitable<raw_sender> join() { co_return co_await join(wish); }
-  net::awaitable<raw_sender> join(frames::join said) {
-    raw_sender joined = co_await connect();
-    co_await joined.begin(said);
-    co_return joined;
-  }
-  frames::block block(std::uint64_t index) const { return block_frame(1, index, block_of(content, index)); }
-  // Its deadline would keep the test waiting.
-  void end() { first.reset(); }
-  net::awaitable<bool> ends_well() {
-    const std::optional<frames::delivered> delivered = co_await first->hear<frames::delivered>();
-    co_await first->say(frames::bye{});
-    const std::optional<frames::bye> bye = co_await first->hear<frames::bye>();
-    end();
-    co_return delivered.has_value() && bye.has_value();
-  }
-
-  byte_buffer content = noise(2 * smallest_block + 7, 3);
-  std::optional<raw_sender> first;
-  frames::join wish;
-
- private:
-  net::awaitable<raw_sender> connect() {
-    auto way = co_await rig_.connect();
-    co_return raw_sender{std::move(way)};
-  }
-
-  transfer_rig& rig_;
-};
+constexpr std::size_t three_blocks = 2 * smallest_block + 7;
 
 }  // namespace
 
 TEST_CASE("blocks arrive on joined connections, which are no sessions of their own", "[loopback]") {
   transfer_rig rig;
-  joined_session talk{rig};
+  open_session talk{rig, three_blocks};
   auto body = [&]() -> net::awaitable<void> {
     co_await talk.begin();
     raw_sender second = co_await talk.join();
@@ -93,7 +49,7 @@ TEST_CASE("blocks arrive on joined connections, which are no sessions of their o
 
 TEST_CASE("what a joined connection had not brought when it was lost is asked for on the first", "[loopback]") {
   transfer_rig rig;
-  joined_session talk{rig};
+  open_session talk{rig, three_blocks};
   auto body = [&]() -> net::awaitable<void> {
     co_await talk.begin();
     raw_sender second = co_await talk.join();
@@ -123,7 +79,7 @@ TEST_CASE("what a joined connection had not brought when it was lost is asked fo
 
 TEST_CASE("who has the wrong secret or names another session is refused, and the session goes on", "[loopback]") {
   transfer_rig rig;
-  joined_session talk{rig};
+  open_session talk{rig, three_blocks};
   auto body = [&]() -> net::awaitable<void> {
     co_await talk.begin();
     frames::join wrong = talk.wish;
@@ -147,7 +103,7 @@ TEST_CASE("who has the wrong secret or names another session is refused, and the
 
 TEST_CASE("what has no place on a joined connection ends the session", "[loopback]") {
   transfer_rig rig;
-  joined_session talk{rig};
+  open_session talk{rig, three_blocks};
   auto body = [&]() -> net::awaitable<void> {
     co_await talk.begin();
     raw_sender second = co_await talk.join();
@@ -164,7 +120,7 @@ TEST_CASE("what has no place on a joined connection ends the session", "[loopbac
 
 TEST_CASE("joined connections end with the first", "[loopback]") {
   transfer_rig rig;
-  joined_session talk{rig};
+  open_session talk{rig, three_blocks};
   auto body = [&]() -> net::awaitable<void> {
     co_await talk.begin();
     raw_sender second = co_await talk.join();
