@@ -238,6 +238,10 @@ int run_chat_connect(int argc, char** argv) {
   add_room_option(app, client.session.room, "Be in this room");
   add_since_option(app, client.session.since, "Begin with what was said after this");
   add_retry_option(app, options);
+  app.get_option("--retry-for")
+      ->description(
+          "Keep trying this long, the first connection too (never after a refusal); default: only once connected, for "
+          "30s, at a terminal for a day or longer");
   auto* const plain = app.add_flag("--plain", is_plain, "For servers that know no protocol: lines out, text in");
   for (const char* const structured : {"--nick", "--room", "--since", "--retry-for"}) {
     plain->excludes(app.get_option(structured));

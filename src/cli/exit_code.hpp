@@ -46,7 +46,7 @@ inline constexpr std::string_view chat_exit_code_help =
     "written\n"
     "  2         usage\n"
     "  3         could not connect, or connection lost beyond retries\n"
-    "  4         refused by the server: nickname, room, message, busy\n"
+    "  4         refused by the server: key, nickname, room, message, nobody of that name, busy\n"
     "  6         the server could not store a message\n"
     "  7         time was up: --timeout, --for\n"
     "  130, 143  ended by SIGINT, SIGTERM";

@@ -40,7 +40,7 @@ void add_serve_options(CLI::App& app, serve_options& options) {
       ->default_str("on");
   add_text(app, "--exec", "COMMAND", options.exec,
            "Run this program after each delivered file, one at a time, with the file's path as its argument and "
-           "TCPSEND_PATH, _NAME, _SIZE, _DIGEST, _PEER, _KEY in its environment");
+           "TCPSEND_PATH, _NAME, _SIZE, _DIGEST, _PEER, _KEY, _CERTIFICATE in its environment");
   add_confine_option(app, options.confine);
   app.add_flag("--json", options.json, "One JSON object a line on standard output");
   add_log_options(app, options.log);

@@ -17,7 +17,8 @@ Made by `script/bench --record`, which anyone can repeat; a case alone by `scrip
 sections as they are. The systems of a case take turns, round after round, each with a fresh server and each time another one
 first; a round ahead of the first one does not count. Every copy is compared with its source. Given are the median of all
 rounds and, in brackets, the least and the most; ratios are taken within rounds, so that what else a machine does concerns
-both sides of them. A goal is met if the median is.
+both sides of them. A goal is met if the median is. Cases without a section were not recorded yet; "-dirty" after a version
+means with changes that were not committed, "by the best peer" divided by the best figure of the others' systems.
 
 tcpsend and tcpsend-key (encrypted) run with `--no-fsync`, since the others leave it to the system when what they wrote becomes
 durable, too; tcpsend-durable is tcpsend as it is without options. tcpchat runs with `--flood off` and `--max-backlog 16M`,

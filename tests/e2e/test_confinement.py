@@ -233,7 +233,7 @@ class Servers(Case):
     def test_a_chat_server_confines_itself_and_keeps_its_history(self):
         history = self.dir / "chat.db"
         for count in 1, 2:
-            server = self.serve_chat("--history", history, "--confine", "on")
+            server = self.serve_chat("--history", history)
             with StructuredPeer.greeted(server, "alice") as peer:
                 peer.send("hello")
             self.assert_confined(server)
