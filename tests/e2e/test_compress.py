@@ -247,7 +247,7 @@ class OtherSenders(Case):
             "a window of 4 TiB": b"\x28\xb5\x2f\xfd\x00\xff" + repeat * 8,
         }.items():
             with self.subTest(name):
-                sender, _ = self.opened()
+                sender, _ = self.opened(path=name)  # of the one before, the file may still be held
                 for _ in range(4):
                     sender.send(compressed_block(1, 0, self.FIRST, bad))
                     answer = sender.next_of(NEED, REFUSE)
