@@ -56,8 +56,7 @@ TEST_CASE("a connection joins a session once that has stored what it had", "[loo
   open_session talk{rig, two_blocks};
   auto body = [&]() -> net::awaitable<void> {
     co_await stall(talk, rig);
-    raw_sender joined = co_await talk.connect();
-    co_await joined.begin(talk.wish);
+    raw_sender joined = co_await talk.join();
     co_await joined.say(talk.block(1));
     co_await joined.say(frames::fence{1});
     co_await talk.first->say(finish_frame(1, talk.content));
