@@ -6,6 +6,7 @@ import contextlib
 import json
 import pathlib
 import random
+import re
 import select
 import signal
 import ssl
@@ -506,7 +507,7 @@ class Disk(Case):
         self.assertEqual(answers[-1]["code"], "storage")
         self.assertIn("no space left", answers[-1]["text"])
         self.assertNotIn("chat.db", answers[-1]["text"])  # where it is concerns no client
-        self.assertRegex(server.log(), "trouble .*chat.db.* full")
+        until(lambda: re.search("trouble .*chat.db.* full", server.log()), what="a line in the log")
         self.assertEqual(writer.send("direct", to="bob")["type"], "ack")
         known = answers[-2]["id"]
         filler.unlink()

@@ -29,7 +29,7 @@ class Keys(SecurityCase):
         done = self.send(server, "--key", self.key, self.file)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.delivered(), {"file": b"content"})
-        self.assertIn("keys read keys=1", server.log())
+        until(lambda: "keys read keys=1" in server.log(), what="a line about keys")
 
     def test_the_environment_names_the_file_where_no_option_does(self):
         server = self.serve(environment={"TCPTOOLS_KEY_FILE": str(self.key)})
@@ -276,7 +276,7 @@ class ByDefault(SecurityCase):
 
     def test_who_wants_it_insecure_is_warned(self):
         for server in self.serve("--bind", "*", "--insecure"), self.serve_chat("--bind", "*", "--insecure"):
-            self.assertRegex(server.log(), "warning insecure")
+            until(lambda: "warning insecure" in server.log(), what="the warning")
 
     def test_options_that_do_not_go_together(self):
         key = self.key_file("key")
