@@ -24,6 +24,9 @@ constexpr int part_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 constexpr std::uint64_t least_reserved = std::uint64_t{4} << 20U;
 constexpr std::uint64_t most_reserved = std::uint64_t{64} << 20U;
 
+// With more blocks of the older version kept for each that was sent, the next are likely to be kept, too.
+constexpr std::uint64_t kept_per_sent = 4;
+
 // btrfs compresses no file in which room was set aside.
 bool is_on_btrfs(int fd) {
   struct statfs status{};
@@ -154,7 +157,17 @@ result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
   scratch_.resize(layout_.block_size());
   const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
   if (!read_at(older_->fd.get(), layout_.offset(index), content)) return std::optional<digest>{};
+  if (copies_ahead(index)) {
+    if (const result<void> copied = put_content(index, content); !copied) return copied.error();
+    copied_.insert({index, 1});
+  }
   return std::optional{digest_of(content)};
+}
+
+// Where most of the older version is kept, a block is copied when it is read to be claimed, rather than read again when
+// it is kept. Not over what was sent.
+bool partial_file::copies_ahead(std::uint64_t index) const noexcept {
+  return kept_ > kept_per_sent * sent_ && index >= sent_end_;
 }
 
 bool partial_file::reads_as(int fd, std::uint64_t index, const digest& claimed) {
@@ -173,9 +186,13 @@ result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
     journaled_.set(index, std::nullopt);
     return false;
   }
-  if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
-  const result<void> copied = put_block(index, byte_view{scratch_}.first(layout_.length(index)), claimed);
-  if (!copied) return copied.error();
+  if (!copied_.contains(index)) {
+    if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
+    const result<void> copied = put_content(index, byte_view{scratch_}.first(layout_.length(index)));
+    if (!copied) return copied.error();
+  }
+  ++kept_;
+  note_block(index, claimed);
   return true;
 }
 
@@ -206,7 +223,7 @@ void partial_file::give_back() const {
   [[maybe_unused]] const int failed = ::ftruncate(part_.get(), static_cast<off_t>(part_end_));
 }
 
-result<void> partial_file::put_block(std::uint64_t index, byte_view content, const digest& content_digest) {
+result<void> partial_file::put_content(std::uint64_t index, byte_view content) {
   if (const result<void> opened = open_part(); !opened) return opened;
   reserve(layout_.offset(index), content.size());
   if (const result<void> written = write_at(part_.get(), layout_.offset(index), content, item_); !written)
@@ -217,16 +234,23 @@ result<void> partial_file::put_block(std::uint64_t index, byte_view content, con
     remove_files();  // what was read of it would come from memory
     return storage_error(failed, "write " + in_quotes(item_.path));
   }
-  note({journal_entry::kind::block, index, content.size(), content_digest});
-  resumable_ = true;
   return window_.passed_mark() ? check_room(place_, 0) : result<void>{};
+}
+
+void partial_file::note_block(std::uint64_t index, const digest& content_digest) {
+  note({journal_entry::kind::block, index, layout_.length(index), content_digest});
+  resumable_ = true;
 }
 
 result<void> partial_file::write(std::uint64_t index, byte_view content, const digest& expected) {
   if (digest_of(content) != expected)
     return error{errc::verify_failed, "block " + std::to_string(index) + " of " + in_quotes(item_.path)};
   if (const result<void> allowed = check_replacing(); !allowed) return allowed;
-  return put_block(index, content, expected);
+  if (const result<void> put = put_content(index, content); !put) return put;
+  ++sent_;
+  sent_end_ = std::max(sent_end_, index + 1);
+  note_block(index, expected);
+  return {};
 }
 
 // What is sent differs from the file that is there.
@@ -255,6 +279,8 @@ result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) 
       }
     }
   }
+  sent_ += count;
+  sent_end_ = std::max(sent_end_, first + count);
   note({journal_entry::kind::hole, first, count, {}});
   resumable_ = true;
   return {};

@@ -49,7 +49,10 @@ class partial_file final : public incoming {
   void reserve(std::uint64_t offset, std::uint64_t length);
   // What is set aside behind the last block, by whomever.
   void give_back() const;
-  [[nodiscard]] result<void> put_block(std::uint64_t index, byte_view content, const digest& content_digest);
+  // A block into the part file; note_block() says that it counts.
+  [[nodiscard]] result<void> put_content(std::uint64_t index, byte_view content);
+  void note_block(std::uint64_t index, const digest& content_digest);
+  [[nodiscard]] bool copies_ahead(std::uint64_t index) const noexcept;
   void note(const journal_entry& one) { encode(one, unwritten_journal_); }
   void remove_files();
 
@@ -69,6 +72,10 @@ class partial_file final : public incoming {
   paged_row<std::optional<digest>> journaled_;
   std::uint64_t journaled_count_ = 0;
   std::uint64_t journaled_end_ = 0;  // one more than the last block in the journal
+  block_set copied_;                 // from the older version before they are kept
+  std::uint64_t kept_ = 0;           // blocks of the older version
+  std::uint64_t sent_ = 0;           // blocks, holes too
+  std::uint64_t sent_end_ = 0;       // one more than the last of these
   byte_buffer unwritten_journal_;
   byte_buffer scratch_;  // of one block
   written_window window_;

@@ -44,7 +44,8 @@ class incoming {
   [[nodiscard]] virtual result<std::optional<digest>> claim(std::uint64_t index) = 0;
 
   // Makes a block part of the new content as it was claimed: read, verified, and copied if it comes from the older
-  // version. False: it is no longer what was claimed; the block counts as missing.
+  // version, unless claim() has done that already. False: it is no longer what was claimed; the block counts as
+  // missing.
   [[nodiscard]] virtual result<bool> keep(std::uint64_t index, const digest& claimed) = 0;
 
   // The content of a block. Fails with errc::verify_failed, and writes nothing, if it is not what `expected` says. A

@@ -1,6 +1,7 @@
 // A file of which an older version is there: its blocks are claimed, kept by copying, or the whole is adopted.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -194,6 +195,80 @@ TEST_CASE("a block of an older version that changed since it was claimed is not 
   CHECK_FALSE(*kept);
   CHECK(is_new(complete(*file, file_entry("f", some_size), old).outcome, "f"));
   CHECK(rig.holds("f", old));
+}
+
+TEST_CASE("where blocks are kept the next ones are copied when they are claimed, and nothing is left to go wrong") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  const auto file = rig.open(file_entry("f", some_size));
+  REQUIRE(*file->keep(0, digest_of(block_of(old, 0))));
+  REQUIRE(file->claim(1));
+  overwrite(rig / "f", smallest_block + 5, "damage");
+  CHECK(*file->keep(1, digest_of(block_of(old, 1))));
+  for (std::uint64_t index = 2; index < old_blocks; ++index) {
+    REQUIRE(file->claim(index));
+    CHECK(*file->keep(index, digest_of(block_of(old, index))));
+  }
+  CHECK(is_new(file->commit(some_size), "f"));
+  CHECK(rig.holds("f", old));
+}
+
+TEST_CASE("a block that was copied when it was claimed and is not kept is what was sent for it") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  byte_buffer content = old;
+  const auto sent = tcptools::byte_view{content}.subspan(2 * smallest_block, smallest_block);
+  const auto file = rig.open(file_entry("f", some_size));
+  REQUIRE(*file->keep(0, digest_of(block_of(old, 0))));
+  for (std::uint64_t index = 1; index < old_blocks; ++index) REQUIRE(file->claim(index));
+  for (const std::uint64_t index : {1U, 3U, 4U}) CHECK(*file->keep(index, digest_of(block_of(old, index))));
+  SECTION("a block") {
+    std::ranges::copy(noise(smallest_block, 2), content.begin() + 2 * smallest_block);
+    REQUIRE(file->write(2, sent, digest_of(sent)));
+  }
+  SECTION("a hole") {
+    std::fill_n(content.begin() + 2 * smallest_block, smallest_block, std::byte{0});
+    REQUIRE(file->write_hole(2, 1));
+  }
+  CHECK(is_new(file->commit(some_size), "f"));
+  CHECK(rig.holds("f", content));
+}
+
+TEST_CASE("a block that was sent before it is claimed stays as it was sent") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  byte_buffer content = old;
+  const auto sent = tcptools::byte_view{content}.subspan(2 * smallest_block, smallest_block);
+  const auto file = rig.open(file_entry("f", some_size));
+  for (const std::uint64_t index : {0U, 1U, 3U, 4U}) REQUIRE(*file->keep(index, digest_of(block_of(old, index))));
+  SECTION("a hole") {
+    std::fill_n(content.begin() + 2 * smallest_block, smallest_block, std::byte{0});
+    REQUIRE(file->write_hole(2, 1));
+  }
+  SECTION("others of which most were kept") {
+    std::ranges::copy(noise(smallest_block, 2), content.begin() + 2 * smallest_block);
+    REQUIRE(*file->keep(0, digest_of(block_of(old, 0))));
+    REQUIRE(file->write(2, sent, digest_of(sent)));
+  }
+  CHECK(*file->claim(2) == digest_of(block_of(old, 2)));
+  CHECK(is_new(file->commit(some_size), "f"));
+  CHECK(rig.holds("f", content));
+}
+
+TEST_CASE("what was copied and not kept yet is not claimed after an interruption") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  {
+    const auto file = rig.open(file_entry("f", some_size));
+    REQUIRE(*file->keep(0, digest_of(block_of(old, 0))));
+    for (std::uint64_t index = 1; index < old_blocks; ++index) REQUIRE(file->claim(index));
+  }
+  fs::remove(rig / "f");
+  CHECK(rig.open(file_entry("f", some_size))->checked() == 1);
 }
 
 TEST_CASE("an older version that ends while it is claimed has nothing there") {
