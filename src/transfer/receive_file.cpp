@@ -11,7 +11,7 @@ namespace {
 
 // Blocks kept in one job: enough to be worth a trip to the pool, little enough that blocks which arrive do not wait
 // long.
-constexpr std::size_t bytes_per_keep = 1U << 20U;
+constexpr std::size_t bytes_per_keep = 4U << 20U;
 // Holes of an adoptable file that are remembered instead of written; with more of them the file is not adopted.
 constexpr std::size_t most_unwritten_holes = 4096;
 // Blocks asked for together because they were lost.

@@ -265,10 +265,10 @@ TEST_CASE("claims and copies are asked for in slices") {
   const std::vector<std::optional<digest>> claims(4096, digest{});
   CHECK(talk.claimed(0, claims) == "HAVE 7 0+4096, later claim 7 4096+904");
   CHECK(talk.claimed(4096, std::vector<std::optional<digest>>(904)) == "HAVE 7 4096+904 nothing");
-  CHECK(talk.keep(0, 20) == "later keep 7 0+16");
-  CHECK(talk.keep(20, 10).empty());
-  CHECK(talk.kept(0, std::vector<bool>(16, true)) == "later keep 7 16+14");
-  CHECK(talk.kept(16, std::vector<bool>(14, true)).empty());
+  CHECK(talk.keep(0, 70) == "later keep 7 0+64");
+  CHECK(talk.keep(70, 10).empty());
+  CHECK(talk.kept(0, std::vector<bool>(64, true)) == "later keep 7 64+16");
+  CHECK(talk.kept(64, std::vector<bool>(16, true)).empty());
   CHECK(talk.keep(100, 1) == "later keep 7 100+1");
 }
 
