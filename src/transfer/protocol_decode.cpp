@@ -68,7 +68,7 @@ digest read_digest(byte_reader& in) noexcept {
 }
 
 // A run's fields are in range of some file; whether of this one, the machines know.
-frames::block_run read_run(byte_reader& in) noexcept {
+frames::block_run read_block_run(byte_reader& in) noexcept {
   const std::uint64_t first = in.u64();
   return {first, in.u64()};
 }
@@ -80,7 +80,7 @@ bool plausible(frames::block_run blocks) noexcept {
 
 result<frame> of_run(type kind, byte_reader& in) {
   const std::uint32_t id = in.u32();
-  const frames::block_run blocks = read_run(in);
+  const frames::block_run blocks = read_block_run(in);
   if (!plausible(blocks)) return violation("a run of blocks that no file has");
   if (kind == type::hole) return frame{frames::hole{id, blocks}};
   if (kind == type::keep) return frame{frames::keep{id, blocks}};
