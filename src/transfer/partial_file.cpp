@@ -24,9 +24,6 @@ constexpr int part_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 constexpr std::uint64_t least_reserved = std::uint64_t{4} << 20U;
 constexpr std::uint64_t most_reserved = std::uint64_t{64} << 20U;
 
-// With more blocks of the older version kept for each that was sent, the next are likely to be kept, too.
-constexpr std::uint64_t kept_per_sent = 4;
-
 // btrfs compresses no file in which room was set aside.
 bool is_on_btrfs(int fd) {
   struct statfs status{};
@@ -48,6 +45,7 @@ partial_file::partial_file(const store_place& place, const entry& item, std::opt
       layout_{item.size, item.block_log2},
       older_{std::move(older)},
       may_reserve_{item.allocated == item.size && !is_on_btrfs(place.unfinished.get())},
+      ahead_{item.allocated == item.size ? older_blocks() : 0, item.block_log2},
       window_{place.options.fsync} {
   const std::string key = to_text(digest_of(as_bytes(place.prefix + item.path)));
   part_name_ = key + ".part";
@@ -157,17 +155,12 @@ result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
   scratch_.resize(layout_.block_size());
   const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
   if (!read_at(older_->fd.get(), layout_.offset(index), content)) return std::optional<digest>{};
-  if (copies_ahead(index)) {
+  const digest found = digest_of(content);
+  if (ahead_.wants(index)) {
     if (const result<void> copied = put_content(index, content); !copied) return copied.error();
-    copied_.insert({index, 1});
+    ahead_.on_copied(index, found);
   }
-  return std::optional{digest_of(content)};
-}
-
-// Where most of the older version is kept, a block is copied when it is read to be claimed, rather than read again when
-// it is kept. Not over what was sent.
-bool partial_file::copies_ahead(std::uint64_t index) const noexcept {
-  return kept_ > kept_per_sent * sent_ && index >= sent_end_;
+  return std::optional{found};
 }
 
 bool partial_file::reads_as(int fd, std::uint64_t index, const digest& claimed) {
@@ -186,17 +179,18 @@ result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
     journaled_.set(index, std::nullopt);
     return false;
   }
-  if (!copied_.contains(index)) {
+  if (!ahead_.has(index, claimed)) {
     if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
     const result<void> copied = put_content(index, byte_view{scratch_}.first(layout_.length(index)));
     if (!copied) return copied.error();
   }
-  ++kept_;
+  ahead_.on_kept(index);
   note_block(index, claimed);
   return true;
 }
 
 result<void> partial_file::open_part() {
+  if (removed_) return storage_error(EIO, "write " + in_quotes(item_.path));  // it failed before
   if (part_) return {};
   part_.reset(::openat(place_.unfinished.get(), part_name_.c_str(), part_flags, 0600));
   if (!part_) return storage_error(errno, "make the part file of " + in_quotes(item_.path));
@@ -247,8 +241,7 @@ result<void> partial_file::write(std::uint64_t index, byte_view content, const d
     return error{errc::verify_failed, "block " + std::to_string(index) + " of " + in_quotes(item_.path)};
   if (const result<void> allowed = check_replacing(); !allowed) return allowed;
   if (const result<void> put = put_content(index, content); !put) return put;
-  ++sent_;
-  sent_end_ = std::max(sent_end_, index + 1);
+  ahead_.on_sent({index, 1});
   note_block(index, expected);
   return {};
 }
@@ -265,7 +258,7 @@ result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) 
   const std::uint64_t begin = layout_.offset(first);
   const std::uint64_t end = std::min(layout_.offset(first + count), item_.size);
   if (std::exchange(may_reserve_, false) && reserved_end_ > part_end_) give_back();
-  // Only a part file that an earlier transfer left can hold anything there.
+  // Something is there if an earlier transfer left it, or if it was copied ahead.
   if (begin < part_end_) {
     const auto length = static_cast<off_t>(std::min(end, part_end_) - begin);
     const int failed =
@@ -279,8 +272,7 @@ result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) 
       }
     }
   }
-  sent_ += count;
-  sent_end_ = std::max(sent_end_, first + count);
+  ahead_.on_sent({first, count});
   note({journal_entry::kind::hole, first, count, {}});
   resumable_ = true;
   return {};

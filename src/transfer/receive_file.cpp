@@ -10,7 +10,7 @@ namespace tcptools::transfer {
 namespace {
 
 // Blocks kept in one job: enough to be worth a trip to the pool, little enough that blocks which arrive do not wait
-// long.
+// long, should these have to be read and written.
 constexpr std::size_t bytes_per_keep = 4U << 20U;
 // Holes of an adoptable file that are remembered instead of written; with more of them the file is not adopted.
 constexpr std::size_t most_unwritten_holes = 4096;
@@ -244,16 +244,17 @@ void receive_file::claim_next(std::uint64_t first, step& out) {
 
 receive_file::step receive_file::on_claimed(const job_results::claimed& claimed) {
   step out;
-  if (phase_ != phase::receiving || finish_) {
+  if (!claimed.outcome && phase_ == phase::receiving) out.refused = claimed.outcome.error();
+  if (!claimed.outcome || phase_ != phase::receiving || finish_) {
     claiming_ = false;
     return out;
   }
-  // A version that cannot be read is a version that is not there. What was sent in the meantime needs no claim.
-  const std::uint64_t count = claimed.outcome ? claimed.outcome->size() : checked_ - claimed.first;
+  // What was sent in the meantime needs no claim.
+  const std::uint64_t count = claimed.outcome->size();
   const auto claim_of = [&](std::uint64_t i) -> std::optional<digest> {
     const std::uint64_t index = claimed.first + i;
     const bool open = states_.get(index) == block_state::absent && !row_.is_zero(index) && !needed_.contains(index);
-    if (!claimed.outcome || !open) return std::nullopt;
+    if (!open) return std::nullopt;
     return (*claimed.outcome)[static_cast<std::size_t>(i)];
   };
   for (std::uint64_t i = 0; i < count;) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tcptools/transfer/block_map.hpp"
+#include "tcptools/transfer/copy_ahead.hpp"
 #include "tcptools/transfer/disk_store.hpp"
 #include "tcptools/transfer/journal.hpp"
 #include "tcptools/transfer/placement.hpp"
@@ -52,7 +53,6 @@ class partial_file final : public incoming {
   // A block into the part file; note_block() says that it counts.
   [[nodiscard]] result<void> put_content(std::uint64_t index, byte_view content);
   void note_block(std::uint64_t index, const digest& content_digest);
-  [[nodiscard]] bool copies_ahead(std::uint64_t index) const noexcept;
   void note(const journal_entry& one) { encode(one, unwritten_journal_); }
   void remove_files();
 
@@ -72,10 +72,7 @@ class partial_file final : public incoming {
   paged_row<std::optional<digest>> journaled_;
   std::uint64_t journaled_count_ = 0;
   std::uint64_t journaled_end_ = 0;  // one more than the last block in the journal
-  block_set copied_;                 // from the older version before they are kept
-  std::uint64_t kept_ = 0;           // blocks of the older version
-  std::uint64_t sent_ = 0;           // blocks, holes too
-  std::uint64_t sent_end_ = 0;       // one more than the last of these
+  copy_ahead ahead_;
   byte_buffer unwritten_journal_;
   byte_buffer scratch_;  // of one block
   written_window window_;

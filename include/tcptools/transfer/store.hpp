@@ -40,7 +40,8 @@ class incoming {
   [[nodiscard]] virtual bool adoptable() const = 0;
 
   // The digest of what is there for a block: as the journal of an interrupted transfer has it (unread, keep() verifies
-  // it), or computed from the older version. Nothing where there is nothing usable. Precondition: index < checked().
+  // it), or computed from the older version. Nothing where there is nothing usable. May copy the block, for a keep() to
+  // come, and fails only if that does: then write() would. Precondition: index < checked().
   [[nodiscard]] virtual result<std::optional<digest>> claim(std::uint64_t index) = 0;
 
   // Makes a block part of the new content as it was claimed: read, verified, and copied if it comes from the older

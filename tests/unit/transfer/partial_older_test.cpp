@@ -1,7 +1,9 @@
 // A file of which an older version is there: its blocks are claimed, kept by copying, or the whole is adopted.
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -29,6 +31,26 @@ void overwrite(const std::string& path, std::streamoff offset, const std::string
   file.seekp(offset);
   file << content;
 }
+
+// No file grows beyond `bytes` meanwhile.
+class file_size_limit {
+ public:
+  explicit file_size_limit(rlim_t bytes) : on_excess_{std::signal(SIGXFSZ, SIG_IGN)} {
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit limit{bytes, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  file_size_limit(const file_size_limit&) = delete;
+  file_size_limit& operator=(const file_size_limit&) = delete;
+  ~file_size_limit() {
+    (void)::setrlimit(RLIMIT_FSIZE, &before_);
+    (void)std::signal(SIGXFSZ, on_excess_);
+  }
+
+ private:
+  void (*on_excess_)(int);
+  rlimit before_{};
+};
 
 }  // namespace
 
@@ -243,19 +265,58 @@ TEST_CASE("a block that was sent before it is claimed stays as it was sent") {
   byte_buffer content = old;
   const auto sent = tcptools::byte_view{content}.subspan(2 * smallest_block, smallest_block);
   const auto file = rig.open(file_entry("f", some_size));
-  for (const std::uint64_t index : {0U, 1U, 3U, 4U}) REQUIRE(*file->keep(index, digest_of(block_of(old, index))));
+  for (const std::uint64_t index : {0U, 0U, 1U, 3U, 4U}) REQUIRE(*file->keep(index, digest_of(block_of(old, index))));
   SECTION("a hole") {
     std::fill_n(content.begin() + 2 * smallest_block, smallest_block, std::byte{0});
     REQUIRE(file->write_hole(2, 1));
   }
-  SECTION("others of which most were kept") {
+  SECTION("a block") {
     std::ranges::copy(noise(smallest_block, 2), content.begin() + 2 * smallest_block);
-    REQUIRE(*file->keep(0, digest_of(block_of(old, 0))));
     REQUIRE(file->write(2, sent, digest_of(sent)));
   }
   CHECK(*file->claim(2) == digest_of(block_of(old, 2)));
   CHECK(is_new(file->commit(some_size), "f"));
   CHECK(rig.holds("f", content));
+}
+
+TEST_CASE("where no room is left for a copy the claim fails, and so does all that follows") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  const auto file = rig.open(file_entry("f", some_size));
+  REQUIRE(*file->keep(0, digest_of(block_of(old, 0))));
+  {
+    const file_size_limit full{smallest_block};
+    CHECK(failed_with(file->claim(1), errc::storage_full));
+    CHECK(failed_with(file->write(1, block_of(old, 1), digest_of(block_of(old, 1))), errc::storage_full));
+  }
+  CHECK(rig.holds("f", old));
+}
+
+TEST_CASE("a file with holes is read again, so that what becomes a hole is never written") {
+  const store_rig rig;
+  const byte_buffer old = noise(some_size, 1);
+  have(rig, old);
+  entry item = file_entry("f", some_size);
+  item.allocated -= smallest_block;
+  const auto file = rig.open(item);
+  REQUIRE(*file->keep(0, digest_of(block_of(old, 0))));
+  for (std::uint64_t index = 1; index < old_blocks; ++index) REQUIRE(file->claim(index));
+  CHECK(rig.status(rig.part_of("f")).st_size == smallest_block);
+}
+
+TEST_CASE("the older version of a file that has grown is read once, too, whatever was sent behind it") {
+  const store_rig rig;
+  const byte_buffer content = noise(6 * smallest_block, 1);
+  rig.write("f", tcptools::as_text(tcptools::byte_view{content}.first(4 * smallest_block)));
+  const auto file = rig.open(file_entry("f", content.size()));
+  REQUIRE(file->checked() == 4);
+  for (const std::uint64_t index : {4U, 5U})
+    REQUIRE(file->write(index, block_of(content, index), digest_of(block_of(content, index))));
+  REQUIRE(*file->keep(0, digest_of(block_of(content, 0))));
+  REQUIRE(file->claim(1));
+  overwrite(rig / "f", smallest_block + 5, "damage");
+  CHECK(*file->keep(1, digest_of(block_of(content, 1))));
 }
 
 TEST_CASE("what was copied and not kept yet is not claimed after an interruption") {
