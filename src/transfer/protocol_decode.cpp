@@ -31,7 +31,7 @@ struct rule {
   std::uint8_t flags;
 };
 
-constexpr std::array rules{
+constexpr std::array frame_rules{
     rule{type::hello, "HELLO", 20, limits::hello_frame, 0},
     rule{type::offer, "OFFER", offer_fixed + 1, limits::offer_frame, offer_inline | offer_promised},
     rule{type::block, "BLOCK", block_fixed + 1, block_fixed + (std::size_t{1} << limits::largest_block_log2),
@@ -56,8 +56,8 @@ constexpr std::array rules{
 const rule* rule_of(std::uint8_t kind) noexcept {
   static constexpr rule optional{type{first_optional_type}, "an optional frame", 0, limits::optional_frame, 0xFF};
   if (kind >= first_optional_type) return &optional;
-  const auto found = std::ranges::find(rules, static_cast<type>(kind), &rule::kind);
-  return found == rules.end() ? nullptr : &*found;
+  const auto found = std::ranges::find(frame_rules, static_cast<type>(kind), &rule::kind);
+  return found == frame_rules.end() ? nullptr : &*found;
 }
 
 digest read_digest(byte_reader& in) noexcept {
