@@ -8,7 +8,7 @@
 namespace tcptools::transfer {
 namespace {
 
-// How long one claim job may read an older version before blocks that arrived get their turn.
+// How long one claim job may read an older version, and copy of it, before blocks that arrived get their turn.
 constexpr std::chrono::milliseconds claim_slice{5};
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 
 #include "disk_store_rig.hpp"
@@ -30,6 +31,19 @@ void overwrite(const std::string& path, std::streamoff offset, const std::string
   std::fstream file{path, std::ios::binary | std::ios::in | std::ios::out};
   file.seekp(offset);
   file << content;
+}
+
+// In one section a block of something else, in another a hole; `content` becomes what the file is to be.
+void send_instead(incoming& file, byte_buffer& content, std::uint64_t index) {
+  const auto block = std::span{content}.subspan(index * smallest_block, smallest_block);
+  SECTION("a block") {
+    std::ranges::copy(noise(smallest_block, 2), block.begin());
+    REQUIRE(file.write(index, block, digest_of(block)));
+  }
+  SECTION("a hole") {
+    std::ranges::fill(block, std::byte{0});
+    REQUIRE(file.write_hole(index, 1));
+  }
 }
 
 // No file grows beyond `bytes` meanwhile.
@@ -241,19 +255,11 @@ TEST_CASE("a block that was copied when it was claimed and is not kept is what w
   const byte_buffer old = noise(some_size, 1);
   have(rig, old);
   byte_buffer content = old;
-  const auto sent = tcptools::byte_view{content}.subspan(2 * smallest_block, smallest_block);
   const auto file = rig.open(file_entry("f", some_size));
   REQUIRE(*file->keep(0, digest_of(block_of(old, 0))));
   for (std::uint64_t index = 1; index < old_blocks; ++index) REQUIRE(file->claim(index));
   for (const std::uint64_t index : {1U, 3U, 4U}) CHECK(*file->keep(index, digest_of(block_of(old, index))));
-  SECTION("a block") {
-    std::ranges::copy(noise(smallest_block, 2), content.begin() + 2 * smallest_block);
-    REQUIRE(file->write(2, sent, digest_of(sent)));
-  }
-  SECTION("a hole") {
-    std::fill_n(content.begin() + 2 * smallest_block, smallest_block, std::byte{0});
-    REQUIRE(file->write_hole(2, 1));
-  }
+  send_instead(*file, content, 2);
   CHECK(is_new(file->commit(some_size), "f"));
   CHECK(rig.holds("f", content));
 }
@@ -263,17 +269,9 @@ TEST_CASE("a block that was sent before it is claimed stays as it was sent") {
   const byte_buffer old = noise(some_size, 1);
   have(rig, old);
   byte_buffer content = old;
-  const auto sent = tcptools::byte_view{content}.subspan(2 * smallest_block, smallest_block);
   const auto file = rig.open(file_entry("f", some_size));
   for (const std::uint64_t index : {0U, 0U, 1U, 3U, 4U}) REQUIRE(*file->keep(index, digest_of(block_of(old, index))));
-  SECTION("a hole") {
-    std::fill_n(content.begin() + 2 * smallest_block, smallest_block, std::byte{0});
-    REQUIRE(file->write_hole(2, 1));
-  }
-  SECTION("a block") {
-    std::ranges::copy(noise(smallest_block, 2), content.begin() + 2 * smallest_block);
-    REQUIRE(file->write(2, sent, digest_of(sent)));
-  }
+  send_instead(*file, content, 2);
   CHECK(*file->claim(2) == digest_of(block_of(old, 2)));
   CHECK(is_new(file->commit(some_size), "f"));
   CHECK(rig.holds("f", content));
