@@ -14,16 +14,18 @@ EM_X86_64, EM_AARCH64 = 62, 183
 PT_LOAD, PT_DYNAMIC = 1, 2
 PT_GNU_STACK, PT_GNU_RELRO = 0x6474E551, 0x6474E552
 PF_X, PF_W = 1, 2
-DT_NULL, DT_STRTAB, DT_SYMTAB, DT_RPATH, DT_TEXTREL, DT_BIND_NOW, DT_RUNPATH, DT_FLAGS = 0, 5, 6, 15, 22, 24, 29, 30
+DT_NULL, DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RPATH, DT_TEXTREL, DT_BIND_NOW, DT_RUNPATH, DT_FLAGS = 0, 1, 5, 6, 15, 22, 24, 29, 30
 DT_FLAGS_1 = 0x6FFFFFFB
 DF_BIND_NOW, DF_1_NOW, DF_1_PIE = 8, 1, 0x08000000
-SHT_SYMTAB, SHT_DYNSYM = 2, 11
+SHT_SYMTAB, SHT_DYNAMIC, SHT_DYNSYM = 2, 6, 11
 # What a function begins with that may be called indirectly: ENDBR64; PACIASP or BTI C. That the system demands it takes a note
 # in every part of a program, and the C library's own parts have it in few distributions; ours have the instruction.
 LANDING_PADS = {
     EM_X86_64: {b"\xf3\x0f\x1e\xfa"},
     EM_AARCH64: {b"\x3f\x23\x03\xd5", b"\x5f\x24\x03\xd5"},
 }
+# What only the other program needs, and this one is not to load.
+FOREIGN = {"tcpsend": {"libsqlite3", "libedit"}, "tcpchat": {"libxxhash", "libzstd"}}
 
 
 class Program:
@@ -58,6 +60,19 @@ class Program:
                     found[tag] = value
         return found
 
+    def libraries(self) -> set[str]:
+        """Those that are loaded with it, without their versions."""
+        found = set()
+        for _, kind, _, _, offset, size, link in self.sections:
+            if kind == SHT_DYNAMIC:
+                for tag, value in struct.iter_unpack("<QQ", self.content[offset : offset + size]):
+                    if tag == DT_NEEDED:
+                        found.add(self.text(self.sections[link][4] + value).partition(".so")[0])
+        return found
+
+    def text(self, at: int) -> str:
+        return self.content[at : self.content.index(b"\0", at)].decode()
+
     def symbols(self, table: int):
         """Names, their sections (0: another library has to define it) and addresses."""
         for _, kind, _, _, offset, size, link in self.sections:
@@ -65,8 +80,7 @@ class Program:
                 continue
             texts = self.sections[link][4]
             for name, _, _, section, address, _ in struct.iter_unpack("<IBBHQQ", self.content[offset : offset + size]):
-                end = self.content.index(b"\0", texts + name)
-                yield self.content[texts + name : end].decode(), section, address
+                yield self.text(texts + name), section, address
 
     def begins_with(self, function: str) -> bytes:
         for name, section, address in self.symbols(SHT_SYMTAB):
@@ -76,7 +90,7 @@ class Program:
         return b""
 
 
-def problems_of(program: Program) -> list[str]:
+def problems_of(program: Program, name: str = "") -> list[str]:
     found = []
 
     def demand(holds, otherwise):
@@ -99,6 +113,7 @@ def problems_of(program: Program) -> list[str]:
     demand(any(name.startswith("__") and name.endswith("_chk") for name in imports), "does not check sizes")
     if program.machine in LANDING_PADS:
         demand(program.begins_with("main") in LANDING_PADS[program.machine], "does not protect indirect calls")
+    demand(not program.libraries() & FOREIGN.get(name, set()), "loads what only the other program needs")
     return found
 
 
@@ -108,7 +123,7 @@ def spoil(program: Program, change) -> list[str]:
     return problems_of(Program(bytes(content)))
 
 
-def self_test(good: Program) -> list[str]:
+def self_test(good: Program, name: str) -> list[str]:
     def segment(kind, number, value):
         def change(content):
             for i, one in enumerate(good.segments):
@@ -148,15 +163,20 @@ def self_test(good: Program) -> list[str]:
     ]
     for pad in LANDING_PADS.get(good.machine, ()):
         spoilt.append((rename(pad, b"\0\0\0\0"), "does not protect indirect calls"))
-    return [f"self-test: not found: {what}" for change, what in spoilt if what not in spoil(good, change)]
+    found = [what for change, what in spoilt if what not in spoil(good, change)]
+    # Each loads what the other should not.
+    others = FOREIGN.keys() - {name} if name in FOREIGN else ()
+    found += [f"as {other} loads what only the other program needs" for other in others if not problems_of(good, other)]
+    return [f"self-test: not found: {what}" for what in found]
 
 
 def main() -> int:
     problems = []
     for file in sys.argv[1:]:
         program = Program(Path(file).read_bytes())
-        found = [f"{file} {one}" for one in problems_of(program)]
-        problems += found or self_test(program)
+        name = Path(file).name
+        found = [f"{file} {one}" for one in problems_of(program, name)]
+        problems += found or self_test(program, name)
     for line in problems:
         print(line)
     return 1 if problems or len(sys.argv) < 2 else 0

@@ -13,30 +13,33 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A floor may include itself and these.
+# A floor may include itself and these. Each program has a room in cli and a folder in apps, which count as floors.
 BELOW = {
     "base": [],
     "net": ["base"],
     "transfer": ["base", "net"],
     "chat": ["base", "net"],
-    "cli": ["base", "net", "transfer", "chat"],
-    "apps": ["base", "net", "transfer", "chat", "cli"],
+    "cli": ["base", "net"],
+    "cli/tcpsend": ["base", "net", "transfer", "cli"],
+    "cli/tcpchat": ["base", "net", "chat", "cli"],
+    "apps/tcpsend": ["base", "net", "transfer", "cli", "cli/tcpsend"],
+    "apps/tcpchat": ["base", "net", "chat", "cli", "cli/tcpchat"],
 }
 
 # Which floors may include a library, by the beginning of its headers' names.
 LIBRARIES = {
-    "asio": ["net", "transfer", "chat", "cli", "apps"],
+    "asio": ["net", "transfer", "chat", "cli*"],
     "openssl/": ["net"],
     "xxhash": ["transfer"],
     "zstd": ["transfer"],
     "sqlite3": ["chat"],
     "nats/": ["chat"],
-    "nlohmann/": ["cli", "chat"],
-    "CLI/": ["cli", "apps"],
-    "spdlog/": ["cli", "apps"],
-    "fmt/": ["cli", "apps"],
-    "histedit": ["cli"],
-    "editline/": ["cli"],
+    "nlohmann/": ["chat", "cli*"],
+    "CLI/": ["cli*", "apps/*"],
+    "spdlog/": ["cli"],
+    "fmt/": ["cli"],
+    "histedit": ["cli/tcpchat"],
+    "editline/": ["cli/tcpchat"],
 }
 
 # The rooms of a wing that are words or decisions, and the interfaces that decisions speak of, by the names of their files:
@@ -68,12 +71,8 @@ SOURCES = {".hpp", ".cpp"}
 
 
 def floor_of(path: Path) -> str | None:
-    """`path` relative to the root: include/tcptools/FLOOR/.., src/FLOOR/.. or apps/.."""
-    floor = {
-        "include": path.parts[2] if path.parts[:2] == ("include", "tcptools") and len(path.parts) > 3 else None,
-        "src": path.parts[1] if len(path.parts) > 2 else None,
-        "apps": "apps",
-    }[path.parts[0]]
+    """`path` relative to the root: in include/tcptools/FLOOR, src/FLOOR or apps/PROGRAM."""
+    floor = re.sub(r"^(include/tcptools|src)/", "", path.parent.as_posix())
     return floor if floor in BELOW else None
 
 
@@ -94,20 +93,17 @@ def forbidden(path: Path, floor: str, header: str, quoted: bool) -> str | None:
     if quiet and not own and not quiet_there and matches(header, LOUD_HEADERS) and not matches(header, QUIET_HEADERS):
         return f"the room {path.stem} may not: no I/O there"
 
-    first = header.split("/")[0]
-    if header.startswith("tcptools/"):
-        target = header.split("/")[1]
+    if header.startswith("tcptools/") or (quoted and "/" in header):
+        if elsewhere[0] not in ("tcptools", "cli"):
+            return "only cli's headers are named in this way"
+        target = "/".join(elsewhere[:-1]).removeprefix("tcptools/")
         if target not in BELOW:
             return f"there is no floor {target}"
-    elif quoted and "/" not in header:
-        target = floor
     elif quoted:
-        target = first
-        if first != "cli":
-            return "only cli's headers are named in this way"
+        target = floor
     else:
         for prefix, floors in LIBRARIES.items():
-            if header.startswith(prefix) and floor not in floors:
+            if header.startswith(prefix) and not matches(floor, floors):
                 return f"floor {floor} may not"
         return None
 
@@ -171,7 +167,22 @@ PLANTED = [
     ("src/transfer/block_map.cpp", "auto now = std::chrono::steady_clock::now();\n", ":1 asks a clock, but the room block_map may not"),
     ("src/cli/a.cpp", '#include <CLI/CLI.hpp>\n#include "cli/b.hpp"\n#include "b.hpp"\n', None),
     ("src/cli/b.cpp", '#include "net/private.hpp"\n', ":1 includes net/private.hpp, but only cli's headers are named in this way"),
-    ("apps/tcpsend/main.cpp", '#include "cli/options.hpp"\n#include "tcptools/transfer/a.hpp"\n', None),
+    ("src/cli/c.cpp", '#include "cli/tcpsend/a.hpp"\n', ":1 includes cli/tcpsend/a.hpp, but floor cli may not"),
+    ("src/cli/d.cpp", '#include "tcptools/chat/a.hpp"\n', ":1 includes tcptools/chat/a.hpp, but floor cli may not"),
+    ("src/cli/e.cpp", '#include "cli/attic/a.hpp"\n', ":1 includes cli/attic/a.hpp, but there is no floor cli/attic"),
+    ("src/cli/attic/a.cpp", "", ": belongs to no floor"),
+    ("src/cli/tcpsend/a.cpp", '#include "cli/tcpsend/a.hpp"\n#include "cli/b.hpp"\n#include "tcptools/transfer/a.hpp"\n', None),
+    ("src/cli/tcpsend/b.cpp", '#include "cli/tcpchat/a.hpp"\n',
+     ":1 includes cli/tcpchat/a.hpp, but floor cli/tcpsend may not"),
+    ("src/cli/tcpsend/c.cpp", "#include <CLI/CLI.hpp>\n#include <histedit.h>\n",
+     ":2 includes histedit.h, but floor cli/tcpsend may not"),
+    ("src/cli/tcpchat/a.cpp", '#include <histedit.h>\n#include "tcptools/chat/a.hpp"\n', None),
+    ("src/cli/tcpchat/b.cpp", '#include "tcptools/transfer/a.hpp"\n',
+     ":1 includes tcptools/transfer/a.hpp, but floor cli/tcpchat may not"),
+    ("apps/main.cpp", "", ": belongs to no floor"),
+    ("apps/tcpsend/main.cpp", '#include "cli/usage.hpp"\n#include "cli/tcpsend/a.hpp"\n#include "tcptools/transfer/a.hpp"\n', None),
+    ("apps/tcpchat/main.cpp", '#include "cli/tcpsend/a.hpp"\n',
+     ":1 includes cli/tcpsend/a.hpp, but floor apps/tcpchat may not"),
 ]  # fmt: skip
 
 

@@ -5,12 +5,12 @@
 #include <string>
 #include <string_view>
 
-#include "cli/chat_connect.hpp"
-#include "cli/chat_listen_program.hpp"
-#include "cli/chat_query_program.hpp"
-#include "cli/chat_send_program.hpp"
-#include "cli/chat_serve_program.hpp"
 #include "cli/keygen_program.hpp"
+#include "cli/tcpchat/connect.hpp"
+#include "cli/tcpchat/listen_program.hpp"
+#include "cli/tcpchat/query_program.hpp"
+#include "cli/tcpchat/send_program.hpp"
+#include "cli/tcpchat/serve_program.hpp"
 #include "cli/terminal.hpp"
 #include "cli/usage.hpp"
 #include "tcptools/base/version.hpp"

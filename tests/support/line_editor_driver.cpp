@@ -12,8 +12,8 @@
 #include <string_view>
 #include <utility>
 
-#include "cli/input_lines.hpp"
-#include "cli/pipe_lines.hpp"
+#include "cli/tcpchat/input_lines.hpp"
+#include "cli/tcpchat/pipe_lines.hpp"
 #include "tcptools/net/shutdown.hpp"
 #include "tcptools/net/task_group.hpp"
 

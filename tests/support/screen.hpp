@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cli/columns.hpp"
-#include "cli/utf32.hpp"
+#include "cli/tcpchat/utf32.hpp"
 #include "support/catch.hpp"
 
 namespace tcptools::testing {
