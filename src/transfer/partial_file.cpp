@@ -6,13 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/transfer/limits.hpp"
-#include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
 namespace {
@@ -28,13 +26,6 @@ constexpr std::uint64_t most_reserved = std::uint64_t{64} << 20U;
 bool is_on_btrfs(int fd) {
   struct statfs status{};
   return ::fstatfs(fd, &status) == 0 && status.f_type == BTRFS_SUPER_MAGIC;
-}
-
-bool is_unchanged(int fd, const struct stat& before) {
-  struct stat now{};
-  const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
-  return ::fstat(fd, &now) == 0 && now.st_size == before.st_size && same(now.st_mtim, before.st_mtim) &&
-         same(now.st_ctim, before.st_ctim);
 }
 
 }  // namespace
@@ -136,59 +127,6 @@ void partial_file::take(const journal_entry& one) {
   }
 }
 
-// A digest of a few bytes gives them away, and an offer may be of any size: only whole blocks are claimed, and the end
-// of a file that is large and of just this size.
-std::uint64_t partial_file::older_blocks() const noexcept {
-  if (!older_) return 0;
-  const auto size = static_cast<std::uint64_t>(older_->status.st_size);
-  if (size == item_.size && size > limits::inline_content) return layout_.count();
-  return std::min(size, item_.size) >> layout_.block_log2();
-}
-
-bool partial_file::adoptable() const {
-  return older_ && journaled_count_ == 0 && std::cmp_equal(older_->status.st_size, item_.size);
-}
-
-result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
-  if (const std::optional<digest> journaled = journaled_.get(index)) return journaled;
-  if (index >= older_blocks()) return std::optional<digest>{};
-  scratch_.resize(layout_.block_size());
-  const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
-  if (!read_at(older_->fd.get(), layout_.offset(index), content)) return std::optional<digest>{};
-  const digest found = digest_of(content);
-  if (ahead_.wants(index)) {
-    if (const result<void> copied = put_content(index, content); !copied) return copied.error();
-    ahead_.on_copied(index, found);
-  }
-  return std::optional{found};
-}
-
-bool partial_file::reads_as(int fd, std::uint64_t index, const digest& claimed) {
-  scratch_.resize(layout_.block_size());
-  const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
-  return read_at(fd, layout_.offset(index), content) && digest_of(content) == claimed;
-}
-
-result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
-  if (journaled_.get(index)) {
-    // A hole at the end of the part file may not have been written at all.
-    const std::uint64_t end = layout_.offset(index) + layout_.length(index);
-    const bool is_unwritten_hole =
-        layout_.offset(index) >= part_end_ && claimed == digest_of_zeros(layout_.length(index));
-    if (part_ && (is_unwritten_hole || (end <= part_end_ && reads_as(part_.get(), index, claimed)))) return true;
-    journaled_.set(index, std::nullopt);
-    return false;
-  }
-  if (!ahead_.has(index, claimed)) {
-    if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
-    const result<void> copied = put_content(index, byte_view{scratch_}.first(layout_.length(index)));
-    if (!copied) return copied.error();
-  }
-  ahead_.on_kept(index);
-  note_block(index, claimed);
-  return true;
-}
-
 result<void> partial_file::open_part() {
   if (removed_) return storage_error(EIO, "write " + in_quotes(item_.path));  // it failed before
   if (part_) return {};
@@ -246,12 +184,6 @@ result<void> partial_file::write(std::uint64_t index, byte_view content, const d
   return {};
 }
 
-// What is sent differs from the file that is there.
-result<void> partial_file::check_replacing() const {
-  if (!older_ || place_.options.on_conflict != conflict_policy::refuse) return {};
-  return is_there_already(older_->path);
-}
-
 result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) {
   if (const result<void> allowed = check_replacing(); !allowed) return allowed;
   if (const result<void> opened = open_part(); !opened) return opened;
@@ -305,19 +237,6 @@ result<placed> partial_file::commit(std::uint64_t size) {
   remove_files();
   if (const result<void> durable = directories.sync(); !durable) return durable.error();
   return placed{*name, false};
-}
-
-result<placed> partial_file::adopt() {
-  const result<unique_fd> parent = open_parent(place_, older_->path);
-  const bool still_there =
-      parent && *parent && is_file_of(older_->fd.get(), parent->get(), std::string{leaf_of(older_->path)});
-  if (!still_there || !is_unchanged(older_->fd.get(), older_->status))
-    return error{errc::busy, in_quotes(item_.path) + " was changed by somebody else while it was compared"};
-  if (const result<void> set = touch(place_, older_->fd.get(), item_); !set) return set.error();
-  if (const result<void> durable = make_durable(place_, older_->fd.get(), item_); !durable) return durable.error();
-  if (const result<void> durable = make_name_durable(place_, older_->path); !durable) return durable.error();
-  remove_files();
-  return placed{older_->path, true};
 }
 
 void partial_file::discard() { remove_files(); }

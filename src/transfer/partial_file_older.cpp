@@ -1,0 +1,94 @@
+// What a partial file makes of an older version; the rest is in partial_file.cpp.
+#include <algorithm>
+#include <utility>
+
+#include "tcptools/base/text.hpp"
+#include "tcptools/transfer/limits.hpp"
+#include "tcptools/transfer/partial_file.hpp"
+#include "tcptools/transfer/safe_path.hpp"
+
+namespace tcptools::transfer {
+namespace {
+
+bool is_unchanged(int fd, const struct stat& before) {
+  struct stat now{};
+  const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
+  return ::fstat(fd, &now) == 0 && now.st_size == before.st_size && same(now.st_mtim, before.st_mtim) &&
+         same(now.st_ctim, before.st_ctim);
+}
+
+}  // namespace
+
+// A digest of a few bytes gives them away, and an offer may be of any size: only whole blocks are claimed, and the end
+// of a file that is large and of just this size.
+std::uint64_t partial_file::older_blocks() const noexcept {
+  if (!older_) return 0;
+  const auto size = static_cast<std::uint64_t>(older_->status.st_size);
+  if (size == item_.size && size > limits::inline_content) return layout_.count();
+  return std::min(size, item_.size) >> layout_.block_log2();
+}
+
+bool partial_file::adoptable() const {
+  return older_ && journaled_count_ == 0 && std::cmp_equal(older_->status.st_size, item_.size);
+}
+
+result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
+  if (const std::optional<digest> journaled = journaled_.get(index)) return journaled;
+  if (index >= older_blocks()) return std::optional<digest>{};
+  scratch_.resize(layout_.block_size());
+  const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
+  if (!read_at(older_->fd.get(), layout_.offset(index), content)) return std::optional<digest>{};
+  const digest found = digest_of(content);
+  if (ahead_.wants(index)) {
+    if (const result<void> copied = put_content(index, content); !copied) return copied.error();
+    ahead_.on_copied(index, found);
+  }
+  return std::optional{found};
+}
+
+bool partial_file::reads_as(int fd, std::uint64_t index, const digest& claimed) {
+  scratch_.resize(layout_.block_size());
+  const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
+  return read_at(fd, layout_.offset(index), content) && digest_of(content) == claimed;
+}
+
+result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
+  if (journaled_.get(index)) {
+    // A hole at the end of the part file may not have been written at all.
+    const std::uint64_t end = layout_.offset(index) + layout_.length(index);
+    const bool is_unwritten_hole =
+        layout_.offset(index) >= part_end_ && claimed == digest_of_zeros(layout_.length(index));
+    if (part_ && (is_unwritten_hole || (end <= part_end_ && reads_as(part_.get(), index, claimed)))) return true;
+    journaled_.set(index, std::nullopt);
+    return false;
+  }
+  if (!ahead_.has(index, claimed)) {
+    if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
+    const result<void> copied = put_content(index, byte_view{scratch_}.first(layout_.length(index)));
+    if (!copied) return copied.error();
+  }
+  ahead_.on_kept(index);
+  note_block(index, claimed);
+  return true;
+}
+
+// What is sent differs from the file that is there.
+result<void> partial_file::check_replacing() const {
+  if (!older_ || place_.options.on_conflict != conflict_policy::refuse) return {};
+  return is_there_already(older_->path);
+}
+
+result<placed> partial_file::adopt() {
+  const result<unique_fd> parent = open_parent(place_, older_->path);
+  const bool still_there =
+      parent && *parent && is_file_of(older_->fd.get(), parent->get(), std::string{leaf_of(older_->path)});
+  if (!still_there || !is_unchanged(older_->fd.get(), older_->status))
+    return error{errc::busy, in_quotes(item_.path) + " was changed by somebody else while it was compared"};
+  if (const result<void> set = touch(place_, older_->fd.get(), item_); !set) return set.error();
+  if (const result<void> durable = make_durable(place_, older_->fd.get(), item_); !durable) return durable.error();
+  if (const result<void> durable = make_name_durable(place_, older_->path); !durable) return durable.error();
+  remove_files();
+  return placed{older_->path, true};
+}
+
+}  // namespace tcptools::transfer
