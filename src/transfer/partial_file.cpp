@@ -35,8 +35,9 @@ partial_file::partial_file(const store_place& place, const entry& item, std::opt
       item_{item},
       layout_{item.size, item.block_log2},
       older_{std::move(older)},
-      may_reserve_{item.allocated == item.size && !is_on_btrfs(place.unfinished.get())},
-      ahead_{item.allocated == item.size ? older_blocks() : 0, item.block_log2},
+      may_reserve_{!may_change_older() && item.allocated == item.size && !is_on_btrfs(place.unfinished.get())},
+      in_place_{may_change_older()},
+      ahead_{item.allocated == item.size && !in_place_ ? older_blocks() : 0, item.block_log2},
       window_{place.options.fsync} {
   const std::string key = to_text(digest_of(as_bytes(place.prefix + item.path)));
   part_name_ = key + ".part";
@@ -72,9 +73,10 @@ partial_file::~partial_file() {
   if (!resumable_) remove_files();
 }
 
-// Nothing is written for what is identical, and what an interrupted transfer left is paid for.
+// Nothing is written for what is identical, little where it is changed, and what an interrupted transfer left is paid
+// for.
 result<void> partial_file::check_room_for_rest() const {
-  if (adoptable()) return {};
+  if (adoptable() || in_place_) return {};
   struct stat part{};
   const bool has_part = part_ && ::fstat(part_.get(), &part) == 0;
   const std::uint64_t paid = has_part ? static_cast<std::uint64_t>(part.st_blocks) * 512 : 0;
@@ -204,6 +206,7 @@ result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) 
       }
     }
   }
+  in_place_ = false;  // the older version would need holes, too
   ahead_.on_sent({first, count});
   note({journal_entry::kind::hole, first, count, {}});
   resumable_ = true;
@@ -220,6 +223,8 @@ result<void> partial_file::checkpoint() {
 }
 
 result<placed> partial_file::commit(std::uint64_t size) {
+  if (const unique_fd older = open_older_to_change()) return change_older(older.get(), size);
+  if (const result<void> copied = copy_staying(); !copied) return copied.error();
   if (const result<void> opened = open_part(); !opened) return opened.error();
   if (::ftruncate(part_.get(), static_cast<off_t>(size)) != 0)
     return storage_error(errno, "write " + in_quotes(item_.path));

@@ -95,6 +95,10 @@ class TcpsendDurable(Tcpsend):
     durability = ()
 
 
+class TcpsendInPlace(Tcpsend):
+    durability = ("--no-fsync", "--in-place")
+
+
 class TcpsendKey(Tcpsend):
     def __init__(self, *arguments):
         super().__init__(*arguments)

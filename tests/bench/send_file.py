@@ -65,11 +65,17 @@ class SendFile(copying.CopyingCase):
 class SendChanged(copying.CopyingCase):
     name = "send-changed"
     about = "a big file again, after 1 % of it has changed in place"
-    notes = "What changed are whole MiB, spread evenly."
-    ways = {"tcpsend": copiers.Tcpsend, "tcpsend-durable": copiers.TcpsendDurable, "rsync-whole": copiers.Rsync,
-               "rsync-delta": copiers.RsyncDelta}  # fmt: skip
+    notes = ("What changed are whole MiB, spread evenly. tcpsend-in-place and rsync-delta write them into the older version, the "
+             "others make a new file.")  # fmt: skip
+    ways = {"tcpsend": copiers.Tcpsend, "tcpsend-in-place": copiers.TcpsendInPlace,
+               "tcpsend-durable": copiers.TcpsendDurable, "rsync-whole": copiers.Rsync, "rsync-delta": copiers.RsyncDelta}  # fmt: skip
     figures = (copying.SECONDS, copying.CPU_SECONDS, copying.PEAK)
-    goals = (Goal("time", "tcpsend", 1 / 10, "rsync-whole"), Goal("time", "tcpsend", 1 / 2, "rsync-delta"))
+    goals = (
+        Goal("time", "tcpsend", 1 / 10, "rsync-whole"),
+        Goal("time", "tcpsend", 1 / 2, "rsync-delta"),
+        Goal("time", "tcpsend-in-place", 1 / 10, "rsync-whole"),
+        Goal("time", "tcpsend-in-place", 1 / 2, "rsync-delta"),
+    )
 
     def what(self, options):
         return f"a file of {case.size_text(options.file_size)}"

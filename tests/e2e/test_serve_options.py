@@ -166,6 +166,24 @@ class Conflicts(Case):
                 self.assertTrue((into / "x").is_dir() and (into / "large").is_dir())
                 self.assertEqual((into / "tree/y").read_bytes(), b"a file")
 
+    def test_in_place(self):
+        first = noise(4 * MIB)
+        little = first[:MIB] + b"changed" + first[MIB + 7 :]
+        much = noise(3 * MIB, 2) + little[3 * MIB :]
+        for options, is_same_file in (["--in-place"], True), ([], False):
+            with self.subTest(options=options):
+                into = self.dir / f"into{len(options)}"
+                into.mkdir()
+                server = self.serve(*options, directory=into)
+                self.assertEqual(self.deliver(server, first).returncode, 0)
+                there = into / "file"
+                for content, is_kept in (little, is_same_file), (little + b"longer", is_same_file), (much, False):
+                    before = there.stat().st_ino
+                    done = self.deliver(server, content)
+                    self.assertEqual((done.returncode, there.read_bytes()), (0, content), done.stderr)
+                    self.assertEqual(there.stat().st_ino == before, is_kept)
+                self.assertEqual(list((into / ".tcpsend").iterdir()), [])
+
 
 class Limits(Case):
     def test_larger_files_are_refused_and_others_arrive(self):

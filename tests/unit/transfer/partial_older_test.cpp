@@ -1,9 +1,7 @@
 // A file of which an older version is there: its blocks are claimed, kept by copying, or the whole is adopted.
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -11,6 +9,7 @@
 
 #include "disk_store_rig.hpp"
 #include "support/catch.hpp"
+#include "support/file_size_limit.hpp"
 
 namespace fs = std::filesystem;
 using namespace tcptools::testing;
@@ -45,26 +44,6 @@ void send_instead(incoming& file, byte_buffer& content, std::uint64_t index) {
     REQUIRE(file.write_hole(index, 1));
   }
 }
-
-// No file grows beyond `bytes` meanwhile.
-class file_size_limit {
- public:
-  explicit file_size_limit(rlim_t bytes) : on_excess_{std::signal(SIGXFSZ, SIG_IGN)} {
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
-    const rlimit limit{bytes, before_.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  }
-  file_size_limit(const file_size_limit&) = delete;
-  file_size_limit& operator=(const file_size_limit&) = delete;
-  ~file_size_limit() {
-    (void)::setrlimit(RLIMIT_FSIZE, &before_);
-    (void)std::signal(SIGXFSZ, on_excess_);
-  }
-
- private:
-  void (*on_excess_)(int);
-  rlimit before_{};
-};
 
 }  // namespace
 
