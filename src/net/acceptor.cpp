@@ -64,6 +64,7 @@ std::error_code start(Acceptor& acceptor, const asio::ip::tcp::endpoint& endpoin
   if (!failure) acceptor.set_option(asio::socket_base::reuse_address{true}, failure);
   if (!failure && endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only{true}, failure);
   if (!failure) acceptor.bind(endpoint, failure);
+  if (!failure) set_stream_options(acceptor.native_handle());
   if (!failure) acceptor.listen(asio::socket_base::max_listen_connections, failure);
   return failure;
 }

@@ -48,6 +48,7 @@ awaitable<result<addresses>> connector::look_up(const std::string& host) {
 }
 
 awaitable<result<std::shared_ptr<stream>>> connector::secure(std::string host) {
+  set_stream_options(socket_.native_handle());
   auto made = std::make_shared<tcp_stream>(std::move(socket_));
   if (!tls_) co_return std::shared_ptr<stream>{std::move(made)};
   in_handshake_ = made;

@@ -42,20 +42,24 @@ bool would_block(int error_number) noexcept { return error_number == EAGAIN; }
 
 }  // namespace
 
+void set_stream_options(int socket) {
+  // None of these is needed for a correct transfer.
+  const auto set = [socket](int level, int option, int value) {
+    (void)::setsockopt(socket, level, option, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, most_unsent);
+  // A peer that vanished is found out within three minutes; the system's own idea is two hours.
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 20);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 6);
+}
+
 tcp_stream::tcp_stream(tcp_socket socket)
     : socket_{std::move(socket)}, protocol_{protocol_of(socket_)}, peer_{describe_peer(socket_)} {
-  std::error_code ignored;  // none of these is needed for a correct transfer
-  socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
-  socket_.set_option(asio::socket_base::keep_alive{true}, ignored);
+  std::error_code ignored;
   socket_.native_non_blocking(true, ignored);
-  const auto set = [this](int option, int value) {
-    (void)::setsockopt(socket_.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
-  };
-  set(TCP_NOTSENT_LOWAT, most_unsent);
-  // A peer that vanished is found out within three minutes; the system's own idea is two hours.
-  set(TCP_KEEPIDLE, 60);
-  set(TCP_KEEPINTVL, 20);
-  set(TCP_KEEPCNT, 6);
 }
 
 result<void> tcp_stream::check_usable() const {

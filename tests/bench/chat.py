@@ -121,8 +121,8 @@ def fanout(receivers, messages, size, rate=0, stalled=False):
     return load
 
 
-def idle(options):
-    return ["idle", "--sessions", options.sessions, "--hold", f"{options.hold}s"]
+def idle(seconds):
+    return lambda options: ["idle", "--sessions", options.sessions, "--hold", f"{options.hold or seconds}s"]
 
 
 def latency(which):
@@ -160,6 +160,8 @@ CASES = (
              fanout(100, 5000, 1000, rate=1000, stalled=True), LATE,
              (Goal("latency p99", "tcpchat", 1.1, "tcpchat-none-stalled"),)),
     ChatCase("chat-idle", "many sessions that say nothing: memory for each, connections a second",
-             ("tcpchat", "tcpchat-plain", "tcpchat-tls", "nats", "redis", "asio"), idle, (MEMORY, IDLE, CONNECTIONS),
-             (Goal(MEMORY.name, "tcpchat", 4096), Goal(IDLE.name, "tcpchat", 1), Goal(CONNECTIONS.name, "tcpchat", 10_000))),
+             ("tcpchat", "tcpchat-plain", "tcpchat-tls", "nats", "redis", "asio"), idle(5), (MEMORY, CONNECTIONS),
+             (Goal(MEMORY.name, "tcpchat", 4096), Goal(CONNECTIONS.name, "tcpchat", 10_000))),
+    ChatCase("chat-idle-long", "the same for so long that all are pinged: CPU time while nothing else happens",
+             ("tcpchat", "nats", "redis"), idle(75), (IDLE,), (Goal(IDLE.name, "tcpchat", 1),)),
 )  # fmt: skip

@@ -16,11 +16,14 @@ namespace tcptools::net {
 
 using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, any_executor>;
 
+// Small writes go out at once (TCP_NODELAY), and a peer that vanished is found out (SO_KEEPALIVE). What is accepted on a
+// listening socket has the options of that one, as tcp(7) and socket(7) have it for Linux.
+void set_stream_options(int socket);
+
 // Each attempt to read or write is one system call.
 class tcp_stream final : public patient_stream {
  public:
-  // A connected socket. Small writes go out at once (TCP_NODELAY), and a peer that vanished is found out
-  // (SO_KEEPALIVE).
+  // A connected socket.
   explicit tcp_stream(tcp_socket socket);
 
   [[nodiscard]] result<std::size_t> try_read(std::span<std::byte> into) override;

@@ -2,9 +2,12 @@
 
 #include <array>
 #include <chrono>
+#include <fstream>
 #include <future>
+#include <iomanip>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -36,6 +39,23 @@ lookup_function answer(const std::vector<std::string>& texts) {
   addresses all;
   for (const std::string& text : texts) all.push_back(asio::ip::make_address(text));
   return [all](const std::string&) -> result<addresses> { return all; };
+}
+
+// Ends of connections with this port that are waiting to ask whether the peer is still there; proc(5).
+int kept_alive(std::uint16_t port) {
+  std::ostringstream suffix;
+  suffix << ':' << std::uppercase << std::hex << std::setw(4) << std::setfill('0') << port;
+  std::ifstream table{"/proc/self/net/tcp"};
+  int count = 0;
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields{line};
+    std::array<std::string, 6> field;
+    for (std::string& one : field) fields >> one;
+    const auto& [number, local, remote, state, queues, timer] = field;
+    const bool is_ours = local.ends_with(suffix.str()) || remote.ends_with(suffix.str());
+    if (is_ours && state == "01" && timer.starts_with("02")) ++count;
+  }
+  return count;
 }
 
 // A name server that is not there: it answers only when it is let go.
@@ -201,5 +221,28 @@ TEST_CASE("an attempt is cancelled while a host does not answer") {
       co_await tasks.join();
       CHECK(how == errc::cancelled);
     }
+  });
+}
+
+TEST_CASE("both ends of a connection find out that the other has vanished") {
+  run_test_loop([](any_executor executor) -> awaitable<void> {
+    const auto opened = listener::open(executor, {asio::ip::address_v4::loopback()}, 0);
+    REQUIRE(opened);
+    listener& one = **opened;
+    event arrived{executor};
+    std::shared_ptr<stream> accepted;
+    task_group tasks{executor, on_exception};
+    const auto keep = [&](std::shared_ptr<stream> made) {
+      accepted = std::move(made);
+      arrived.notify_all();
+    };
+    tasks.spawn("run", one.run(keep, [](const error&) {}));
+    connector to{executor};
+    const auto connected = co_await to.connect("127.0.0.1", one.port(), long_enough);
+    REQUIRE(connected);
+    while (!accepted) co_await arrived.wait();
+    CHECK(kept_alive(one.port()) == 2);
+    one.close();
+    co_await tasks.join();
   });
 }
