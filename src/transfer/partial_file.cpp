@@ -35,8 +35,8 @@ partial_file::partial_file(const store_place& place, const entry& item, std::opt
       item_{item},
       layout_{item.size, item.block_log2},
       older_{std::move(older)},
-      may_reserve_{!may_change_older() && item.allocated == item.size && !is_on_btrfs(place.unfinished.get())},
-      in_place_{may_change_older()},
+      in_place_{in_place_change::of(place, item_, older_)},
+      may_reserve_{!in_place_ && item.allocated == item.size && !is_on_btrfs(place.unfinished.get())},
       ahead_{item.allocated == item.size && !in_place_ ? older_blocks() : 0, item.block_log2},
       window_{place.options.fsync} {
   const std::string key = to_text(digest_of(as_bytes(place.prefix + item.path)));
@@ -181,6 +181,7 @@ result<void> partial_file::write(std::uint64_t index, byte_view content, const d
     return error{errc::verify_failed, "block " + std::to_string(index) + " of " + in_quotes(item_.path)};
   if (const result<void> allowed = check_replacing(); !allowed) return allowed;
   if (const result<void> put = put_content(index, content); !put) return put;
+  if (in_place_) in_place_->on_changed({index, 1});
   ahead_.on_sent({index, 1});
   note_block(index, expected);
   return {};
@@ -206,7 +207,7 @@ result<void> partial_file::write_hole(std::uint64_t first, std::uint64_t count) 
       }
     }
   }
-  in_place_ = false;  // the older version would need holes, too
+  if (in_place_) in_place_->on_changed({first, count});
   ahead_.on_sent({first, count});
   note({journal_entry::kind::hole, first, count, {}});
   resumable_ = true;
@@ -223,8 +224,7 @@ result<void> partial_file::checkpoint() {
 }
 
 result<placed> partial_file::commit(std::uint64_t size) {
-  if (const unique_fd older = open_older_to_change()) return change_older(older.get(), size);
-  if (const result<void> copied = copy_staying(); !copied) return copied.error();
+  if (in_place_) return change_older();
   if (const result<void> opened = open_part(); !opened) return opened.error();
   if (::ftruncate(part_.get(), static_cast<off_t>(size)) != 0)
     return storage_error(errno, "write " + in_quotes(item_.path));

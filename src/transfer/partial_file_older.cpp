@@ -13,21 +13,6 @@
 #include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
-namespace {
-
-// It is the same file, with the same content as far as its times tell.
-bool is_unchanged(int fd, const struct stat& before) {
-  struct stat now{};
-  const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
-  return ::fstat(fd, &now) == 0 && now.st_dev == before.st_dev && now.st_ino == before.st_ino &&
-         now.st_size == before.st_size && same(now.st_mtim, before.st_mtim) && same(now.st_ctim, before.st_ctim);
-}
-
-error changed_meanwhile(const entry& item) {
-  return error{errc::busy, in_quotes(item.path) + " was changed by somebody else while it was compared"};
-}
-
-}  // namespace
 
 // A digest of a few bytes gives them away, and an offer may be of any size: only whole blocks are claimed, and the end
 // of a file that is large and of just this size.
@@ -68,15 +53,14 @@ result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
     const std::uint64_t end = layout_.offset(index) + layout_.length(index);
     const bool is_unwritten_hole =
         layout_.offset(index) >= part_end_ && claimed == digest_of_zeros(layout_.length(index));
-    if (part_ && (is_unwritten_hole || (end <= part_end_ && reads_as(part_.get(), index, claimed)))) return true;
+    if (part_ && (is_unwritten_hole || (end <= part_end_ && reads_as(part_.get(), index, claimed)))) {
+      if (in_place_) in_place_->on_changed({index, 1});
+      return true;
+    }
     journaled_.set(index, std::nullopt);
     return false;
   }
-  if (in_place_) {
-    staying_.insert({index, 1});
-    ++staying_count_;
-    return true;
-  }
+  if (in_place_) return true;  // that it is still what was claimed is seen at the end
   if (!ahead_.has(index, claimed)) {
     if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
     const result<void> copied = put_content(index, byte_view{scratch_}.first(layout_.length(index)));
@@ -97,7 +81,7 @@ result<placed> partial_file::adopt() {
   const result<unique_fd> parent = open_parent(place_, older_->path);
   const bool still_there =
       parent && *parent && is_file_of(older_->fd.get(), parent->get(), std::string{leaf_of(older_->path)});
-  if (!still_there || !is_unchanged(older_->fd.get(), older_->status)) return changed_meanwhile(item_);
+  if (!still_there || !is_unchanged(older_->fd.get(), older_->status)) return changed_meanwhile(item_.path);
   if (const result<void> set = touch(place_, older_->fd.get(), item_); !set) return set.error();
   if (const result<void> durable = make_durable(place_, older_->fd.get(), item_); !durable) return durable.error();
   if (const result<void> durable = make_name_durable(place_, older_->path); !durable) return durable.error();
@@ -105,73 +89,20 @@ result<placed> partial_file::adopt() {
   return placed{older_->path, true};
 }
 
-bool partial_file::may_change_older() const noexcept {
-  const store_options& options = place_.options;
-  return options.in_place && options.on_conflict == conflict_policy::replace && item_.allocated == item_.size &&
-         older_ && older_->status.st_nlink == 1 && older_->status.st_uid == ::geteuid();
-}
-
-unique_fd partial_file::open_older_to_change() const {
-  const bool most_stay = staying_count_ * 5 >= layout_.count() * 4;
-  if (!in_place_ || !most_stay) return {};
-  const result<unique_fd> parent = open_parent(place_, older_->path);
-  if (!parent || !*parent) return {};
-  unique_fd older{::openat(parent->get(), std::string{leaf_of(older_->path)}.c_str(),
-                           O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
-  if (!older || !is_unchanged(older.get(), older_->status)) older.reset();
-  return older;
-}
-
-result<placed> partial_file::change_older(int older, std::uint64_t size) {
-  // Should this be cut short, the part file has what is missing then.
+result<placed> partial_file::change_older() {
+  if (const result<void> opened = open_part(); !opened) return opened.error();
+  // A hole at its end may not have been written at all.
+  if (::ftruncate(part_.get(), static_cast<off_t>(item_.size)) != 0)
+    return storage_error(errno, "write " + in_quotes(item_.path));
+  // Should this be cut short, even by a power cut, what is missing then is here.
   if (const result<void> noted = checkpoint(); !noted) return noted.error();
-  bool touched = false;
-  if (const result<void> written = write_changes(older, touched); !written) {
-    if (!touched && ::ftruncate(older, older_->status.st_size) == 0) return written.error();
-    return error{written.error().code(), written.error().text() + "; it is part old, part new until it is sent again"};
+  for (const int one : {part_.get(), journal_.get(), place_.unfinished.get()}) {
+    if (const result<void> durable = make_durable(place_, one, item_); !durable) return durable.error();
   }
-  if (::ftruncate(older, static_cast<off_t>(size)) != 0) return storage_error(errno, "write " + in_quotes(item_.path));
-  if (const result<void> set = set_metadata(older, item_); !set) return set.error();
-  if (const result<void> durable = make_durable(place_, older, item_); !durable) {
-    // What the system failed to write must not be read from memory when it is compared the next time.
-    (void)::posix_fadvise(older, 0, 0, POSIX_FADV_DONTNEED);
-    return durable.error();
-  }
+  if (const result<void> changed = in_place_->apply(part_.get()); !changed) return changed.error();
   if (const result<void> durable = make_name_durable(place_, older_->path); !durable) return durable.error();
   remove_files();
   return placed{older_->path, false};
-}
-
-// From the end: where a file that has grown finds no room nothing of what was there is touched yet.
-result<void> partial_file::write_changes(int older, bool& touched) {
-  if (const result<void> opened = open_part(); !opened) return opened;
-  if (::ftruncate(part_.get(), static_cast<off_t>(item_.size)) != 0)
-    return storage_error(errno, "write " + in_quotes(item_.path));
-  scratch_.resize(layout_.block_size());
-  for (std::uint64_t index = layout_.count(); index-- > 0;) {
-    if (staying_.contains(index)) continue;
-    const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
-    if (!read_at(part_.get(), layout_.offset(index), content))
-      return storage_error(EIO, "read the part file of " + in_quotes(item_.path));
-    touched = touched || std::cmp_less(layout_.offset(index), older_->status.st_size);
-    if (const result<void> written = write_at(older, layout_.offset(index), content, item_); !written) return written;
-  }
-  return {};
-}
-
-result<void> partial_file::copy_staying() {
-  if (staying_count_ == 0) return {};
-  if (const result<void> room = check_room(place_, staying_count_ << layout_.block_log2()); !room) return room;
-  for (std::uint64_t index = 0; index < layout_.count(); ++index) {
-    if (!staying_.contains(index)) continue;
-    scratch_.resize(layout_.block_size());
-    const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
-    if (!read_at(older_->fd.get(), layout_.offset(index), content)) return changed_meanwhile(item_);
-    if (const result<void> put = put_content(index, content); !put) return put;
-    note_block(index, digest_of(content));
-  }
-  if (!is_unchanged(older_->fd.get(), older_->status)) return changed_meanwhile(item_);
-  return {};
 }
 
 }  // namespace tcptools::transfer

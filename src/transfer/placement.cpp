@@ -94,6 +94,17 @@ result<std::optional<older_version>> find_older(const store_place& place, int pa
 
 error is_there_already(const std::string& path) { return error{errc::conflict, in_quotes(path) + " is there already"}; }
 
+bool is_unchanged(int fd, const struct stat& before) {
+  struct stat now{};
+  const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
+  return ::fstat(fd, &now) == 0 && now.st_dev == before.st_dev && now.st_ino == before.st_ino &&
+         now.st_size == before.st_size && same(now.st_mtim, before.st_mtim) && same(now.st_ctim, before.st_ctim);
+}
+
+error changed_meanwhile(const std::string& path) {
+  return error{errc::busy, in_quotes(path) + " was changed by somebody else while it was compared"};
+}
+
 result<void> set_metadata(int fd, const entry& item) {
   struct stat now{};
   if (::fstat(fd, &now) != 0) return storage_error(errno, "look at " + in_quotes(item.path));

@@ -45,7 +45,8 @@ class Usage(Case):
                       ["--bind", ""], ["--bind", "localhost:1"], ["--on-conflict", "x"], ["--max-file-size", "x"],
                       ["--max-file-size", "-1"], ["--min-free", "much"], ["--max-sessions", "0"],
                       ["--max-sessions", "x"], ["--max-per-address", "0"], ["--idle-timeout", "0"], ["--compat", "maybe"],
-                      ["--log-level", "loud"], ["--log-format", "xml"], ["--exec"], ["--port-file"], ["--dir", "again"]]:
+                      ["--log-level", "loud"], ["--log-format", "xml"], ["--exec"], ["--port-file"], ["--dir", "again"],
+                      ["--in-place", "--on-conflict", "refuse"]]:
             self.assertUsage("serve", "--dir", self.into, *([] if "--port" in wrong else ["--port", "0"]), *wrong)
 
     def test_a_directory_that_cannot_be_received_into(self):

@@ -177,7 +177,7 @@ class Conflicts(Case):
                 server = self.serve(*options, directory=into)
                 self.assertEqual(self.deliver(server, first).returncode, 0)
                 there = into / "file"
-                for content, is_kept in (little, is_same_file), (little + b"longer", is_same_file), (much, False):
+                for content, is_kept in (little, is_same_file), (little + b"longer", is_same_file), (much, is_same_file):
                     before = there.stat().st_ino
                     done = self.deliver(server, content)
                     self.assertEqual((done.returncode, there.read_bytes()), (0, content), done.stderr)

@@ -8,6 +8,7 @@
 #include "tcptools/transfer/block_map.hpp"
 #include "tcptools/transfer/copy_ahead.hpp"
 #include "tcptools/transfer/disk_store.hpp"
+#include "tcptools/transfer/in_place.hpp"
 #include "tcptools/transfer/journal.hpp"
 #include "tcptools/transfer/placement.hpp"
 #include "tcptools/transfer/written_window.hpp"
@@ -42,16 +43,8 @@ class partial_file final : public incoming {
   void take(const journal_entry& one);
   // How many blocks, from the first, may be claimed of the older version.
   [[nodiscard]] std::uint64_t older_blocks() const noexcept;
-  // The older version may be written into, for all that is known of it and of what comes.
-  [[nodiscard]] bool may_change_older() const noexcept;
-  // It, for writing, if that is still so and enough of it stays; otherwise nothing: it is to be replaced.
-  [[nodiscard]] unique_fd open_older_to_change() const;
-  // Makes it the new content and durable. Precondition: every block stays or is in the part file.
-  [[nodiscard]] result<placed> change_older(int older, std::uint64_t size);
-  // Writes what does not stay. Sets `touched` as soon as something that was there may be lost.
-  [[nodiscard]] result<void> write_changes(int older, bool& touched);
-  // For a file that is replaced after all.
-  [[nodiscard]] result<void> copy_staying();
+  // commit() where the older version is not replaced.
+  [[nodiscard]] result<placed> change_older();
   [[nodiscard]] result<void> open_part();
   [[nodiscard]] bool reads_as(int fd, std::uint64_t index, const digest& claimed);
   [[nodiscard]] result<void> check_room_for_rest() const;
@@ -70,6 +63,7 @@ class partial_file final : public incoming {
   entry item_;
   block_layout layout_;
   std::optional<older_version> older_;
+  std::optional<in_place_change> in_place_;  // of the older version
   std::string part_name_;
   std::string journal_name_;
   unique_fd journal_;  // holds the lock
@@ -82,9 +76,6 @@ class partial_file final : public incoming {
   paged_row<std::optional<digest>> journaled_;
   std::uint64_t journaled_count_ = 0;
   std::uint64_t journaled_end_ = 0;  // one more than the last block in the journal
-  bool in_place_;                    // blocks of the older version stay where they are, for now
-  block_set staying_;                // these
-  std::uint64_t staying_count_ = 0;
   copy_ahead ahead_;
   byte_buffer unwritten_journal_;
   byte_buffer scratch_;  // of one block

@@ -45,6 +45,11 @@ struct older_version {
 // What the policy `refuse` says.
 [[nodiscard]] error is_there_already(const std::string& path);
 
+// It is the same file, with the same content as far as its size and times tell.
+[[nodiscard]] bool is_unchanged(int fd, const struct stat& before);
+// errc::busy: it is not.
+[[nodiscard]] error changed_meanwhile(const std::string& path);
+
 // Mode and time of an open file, unless they are right already.
 [[nodiscard]] result<void> set_metadata(int fd, const entry& item);
 

@@ -45,7 +45,8 @@ class incoming {
   [[nodiscard]] virtual result<std::optional<digest>> claim(std::uint64_t index) = 0;
 
   // Makes a block part of the new content as it was claimed: read, verified, and copied if it comes from the older
-  // version, unless claim() has done that already. False: it is no longer what was claimed; the block counts as
+  // version, unless claim() has done that already; where the older version is changed in place, it stays there, and
+  // commit() looks whether it is still what was claimed. False: it is no longer what was claimed; the block counts as
   // missing.
   [[nodiscard]] virtual result<bool> keep(std::uint64_t index, const digest& claimed) = 0;
 
@@ -60,7 +61,7 @@ class incoming {
   // few batches.
   [[nodiscard]] virtual result<void> checkpoint() = 0;
 
-  // Metadata, durability and the name, in this order. Precondition: every block of `size` bytes was written or kept.
+  // Metadata, durability and the name, in this order, or the changes in place. Precondition: every block of `size` bytes was written or kept.
   [[nodiscard]] virtual result<placed> commit(std::uint64_t size) = 0;
 
   // The older version is the offered file: sets its mode and time. Precondition: adoptable(), and nothing was written.

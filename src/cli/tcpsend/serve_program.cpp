@@ -77,6 +77,8 @@ int run_serve(const serve_options& options) {
   // Whoever reads what we say may leave.
   (void)std::signal(SIGPIPE, SIG_IGN);
   const std::size_t descriptors = raise_descriptor_limit();
+  if (options.store.in_place && options.store.on_conflict != transfer::conflict_policy::replace)
+    return failed_to_receive(error{errc::usage, "--in-place goes with --on-conflict replace only"});
   const auto bind = bind_addresses(options.listen.bind);
   if (!bind) return failed_to_receive(bind.error());
   const auto security = server_security::open(options.security, *bind, transfer::check_right);

@@ -1,5 +1,8 @@
 // A file that is changed where it is, and when it is replaced even so.
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +13,7 @@
 #include "disk_store_rig.hpp"
 #include "support/catch.hpp"
 #include "support/file_size_limit.hpp"
+#include "tcptools/base/unique_fd.hpp"
 
 namespace fs = std::filesystem;
 using namespace tcptools::testing;
@@ -69,7 +73,7 @@ void append(const std::string& path, const std::string& content) {
 
 }  // namespace
 
-TEST_CASE("a file of which four fifths stay is changed where it is") {
+TEST_CASE("a file is changed where it is") {
   for (const bool fsync : {false, true}) {
     changing one{in_place(fsync)};
     one.change(0);
@@ -88,15 +92,14 @@ TEST_CASE("a file of which four fifths stay is changed where it is") {
   }
 }
 
-TEST_CASE("a file of which less stays is replaced") {
+TEST_CASE("a file is changed where it is however much of it changes") {
   changing one;
-  for (const std::uint64_t index : {1U, 4U, 6U}) one.change(index);
+  one.content = noise(size_there, 2);
   const completed all = one.send();
-  CHECK(all.kept == 7);
+  CHECK(all.kept == 0);
   CHECK(is_new(all.outcome, "f"));
-  CHECK_FALSE(one.is_same_file());
+  CHECK(one.is_same_file());
   CHECK(one.rig.holds("f", one.content));
-  CHECK(one.rig.unfinished() == 0);
 }
 
 TEST_CASE("nothing is changed before the whole is there") {
@@ -130,15 +133,20 @@ TEST_CASE("a file that was cut or has grown is changed where it is, too") {
 
 TEST_CASE("a file that must not be written into is replaced") {
   store_options options = in_place();
+  entry item = file_entry("f", size_there);
   SECTION("without being told to") { options.in_place = false; }
   SECTION("with another policy") { options.on_conflict = conflict_policy::keep_both; }
   changing one{options};
   one.change(3);
-  bool has_holes = false;
   SECTION("it has another name") { fs::create_hard_link(one.rig / "f", one.rig / "other"); }
-  SECTION("what comes has holes") { has_holes = true; }
-  entry item = file_entry("f", one.content.size());
-  if (has_holes) item.allocated -= smallest_block;
+  SECTION("what comes has holes") { item.allocated -= smallest_block; }
+  SECTION("it can be run") { fs::permissions(one.rig / "f", fs::perms{0744}); }
+  SECTION("it cannot be written") { fs::permissions(one.rig / "f", fs::perms{0444}); }
+  SECTION("it has holes") {
+    REQUIRE(::truncate((one.rig / "f").c_str(), 5 * smallest_block) == 0);
+    REQUIRE(::truncate((one.rig / "f").c_str(), size_there) == 0);
+  }
+  SECTION("most of it would be new") { REQUIRE(::truncate((one.rig / "f").c_str(), 7 * smallest_block) == 0); }
   const completed all = one.rig.send(item, one.content);
   REQUIRE(all.outcome);
   const bool keeps_both = options.on_conflict == conflict_policy::keep_both;
@@ -147,7 +155,7 @@ TEST_CASE("a file that must not be written into is replaced") {
   if (one.rig.exists("other")) CHECK(one.rig.holds("other", one.old));
 }
 
-TEST_CASE("a hole that was not to be expected makes it a replacement") {
+TEST_CASE("a hole that was not to be expected is written as zeros") {
   changing one;
   const auto hole = std::span{one.content}.subspan(2 * smallest_block, smallest_block);
   std::ranges::fill(hole, std::byte{0});
@@ -157,7 +165,7 @@ TEST_CASE("a hole that was not to be expected makes it a replacement") {
     if (index != 2) REQUIRE(*file->keep(index, digest_of(block_of(one.content, index))));
   }
   CHECK(is_new(file->commit(one.content.size()), "f"));
-  CHECK_FALSE(one.is_same_file());
+  CHECK(one.is_same_file());
   CHECK(one.rig.holds("f", one.content));
 }
 
@@ -169,6 +177,35 @@ TEST_CASE("a file that somebody else changed meanwhile is neither changed nor re
   CHECK(failed_with(file->commit(one.content.size()), errc::busy));
   CHECK(one.is_same_file());
   CHECK(one.rig.read("f").ends_with("more"));
+}
+
+TEST_CASE("a file that somebody else is changing in this way is not changed") {
+  changing one;
+  one.change(3);
+  const auto file = one.sent();
+  const tcptools::unique_fd other{::open((one.rig / "f").c_str(), O_RDONLY | O_CLOEXEC)};
+  REQUIRE(::flock(other.get(), LOCK_EX) == 0);
+  CHECK(failed_with(file->commit(one.content.size()), errc::busy));
+  CHECK(one.rig.holds("f", one.old));
+}
+
+TEST_CASE(
+    "what is left of a transfer that was to replace a file is used when it is changed where it is, and the reverse") {
+  for (const bool first : {false, true}) {
+    store_options options = in_place();
+    options.in_place = first;
+    changing one{options};
+    for (const std::uint64_t index : {1U, 4U, 6U}) one.change(index);
+    (void)one.sent();
+    one.rig.options.in_place = !first;
+    one.rig.reopen();
+    const completed all = one.send();
+    CHECK(all.sent == 0);
+    CHECK(is_new(all.outcome, "f"));
+    CHECK(one.is_same_file() == !first);
+    CHECK(one.rig.holds("f", one.content));
+    CHECK(one.rig.unfinished() == 0);
+  }
 }
 
 TEST_CASE("a file that somebody else replaced meanwhile is not written into") {
@@ -184,6 +221,7 @@ TEST_CASE("a file that somebody else replaced meanwhile is not written into") {
 
 TEST_CASE("a file that has grown and finds no room is as it was") {
   changing one;
+  fs::permissions(one.rig / "f", fs::perms{0600});
   one.content = noise(size_there + smallest_block, 2);
   std::ranges::copy(std::span{one.old}.first(9 * smallest_block), one.content.begin());
   const auto file = one.sent();
@@ -192,6 +230,7 @@ TEST_CASE("a file that has grown and finds no room is as it was") {
     CHECK_FALSE(file->commit(one.content.size()));
   }
   CHECK(one.rig.holds("f", one.old));
+  CHECK(one.rig.mode("f") == 0600);
 }
 
 TEST_CASE(
@@ -205,6 +244,7 @@ TEST_CASE(
     const auto outcome = file->commit(one.content.size());
     REQUIRE(failed_with(outcome, errc::storage_full));
     CHECK(outcome.error().text().ends_with("it is part old, part new until it is sent again"));
+    CHECK((one.rig.mode("f") & ~file_entry("f", 1).mode) == 0);
   }
   const completed again = one.send();
   CHECK(again.sent == 0);
