@@ -34,7 +34,7 @@ result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
   const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
   if (!read_at(older_->fd.get(), layout_.offset(index), content)) return std::optional<digest>{};
   const digest found = digest_of(content);
-  if (ahead_.wants(index)) {
+  if (!cloned_ && ahead_.wants(index)) {
     if (const result<void> copied = put_content(index, content); !copied) return copied.error();
     ahead_.on_copied(index, found);
   }
@@ -45,6 +45,11 @@ bool partial_file::reads_as(int fd, std::uint64_t index, const digest& claimed) 
   scratch_.resize(layout_.block_size());
   const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
   return read_at(fd, layout_.offset(index), content) && digest_of(content) == claimed;
+}
+
+// It was claimed from the older version: unless that was changed since, both are as they were then.
+bool partial_file::is_in_clone(std::uint64_t index, const digest& claimed) {
+  return is_unchanged(older_->fd.get(), older_->status) || reads_as(part_.get(), index, claimed);
 }
 
 result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
@@ -61,6 +66,11 @@ result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
     return false;
   }
   if (in_place_) return true;  // that it is still what was claimed is seen at the end
+  if (cloned_) {
+    if (!is_in_clone(index, claimed)) return false;
+    note_block(index, claimed);
+    return true;
+  }
   if (!ahead_.has(index, claimed)) {
     if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
     const result<void> copied = put_content(index, byte_view{scratch_}.first(layout_.length(index)));

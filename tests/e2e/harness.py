@@ -5,6 +5,7 @@ import json
 import mmap
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import socket
@@ -63,8 +64,17 @@ def heeding_permissions():
 
 def on_small_disk(directory, size):
     """A prefix for commands that see `directory` as a disk of its own, of `size` (for mount: 4m), or None."""
+    return mounting(directory, f"-t tmpfs -o mode=755,size={size} tmpfs")
+
+
+def on_disk_image(directory, image):
+    """A prefix for commands that see what is in a disk image in `directory`, or None."""
+    return mounting(directory, f"-o loop {shlex.quote(str(image))}")
+
+
+def mounting(directory, what):
     unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
-    mount = ["sh", "-c", 'mount -t tmpfs -o mode=755,size="$1" tmpfs "$0" && shift && exec "$@"', str(directory), size]
+    mount = ["sh", "-c", f'mount {what} "$0" && exec "$@"', str(directory)]
     tried = subprocess.run([*unshare, *mount, "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
     return [*unshare, *mount] if tried.returncode == 0 else None
 
