@@ -16,6 +16,9 @@ constexpr unsigned reads_after_miss = 16;
 
 bool may_have_holes(const source_item& item) noexcept { return item.item.allocated < item.item.size; }
 
+// Such a file is read because it was asked for, and no FINISH will say that it stayed what it was.
+bool fits_its_offer(const source_item& item) noexcept { return item.item.size <= limits::inline_content; }
+
 // Makes a BLOCK frame of content that lies behind room for the header.
 read_block finish_frame(std::uint32_t id, std::uint64_t index, std::span<std::byte> content) {
   const digest content_digest = digest_of(content);
@@ -89,6 +92,8 @@ read_run block_reader::read(std::uint32_t id, const source_item& item, const blo
     at += block_header_size + content.size();
     ++index;
   }
+  if (fits_its_offer(item)) run.end = (*file)->check_unchanged();
+  if (!run.end) run.pieces.clear();
   return run;
 }
 
@@ -99,7 +104,7 @@ std::optional<read_run> block_reader::read_cached(std::uint32_t id, const source
     return std::nullopt;
   }
   const auto found = files_.find(id);
-  if (found == files_.end() || may_have_holes(item)) return std::nullopt;
+  if (found == files_.end() || may_have_holes(item) || fits_its_offer(item)) return std::nullopt;
   read_run run{{}, std::move(memory), {}};
   std::byte* at = run.memory.get();
   for (std::uint64_t index = blocks.first; index < blocks.first + blocks.count; ++index) {

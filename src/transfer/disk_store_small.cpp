@@ -75,20 +75,54 @@ result<placed> finish(const store_place& place, const entry& item, small_in_work
   return placed{*name, false};
 }
 
-// What was there before, durable but for its directory.
+bool has_size_and_time(const struct stat& status, const entry& item) {
+  return std::cmp_equal(status.st_size, item.size) && status.st_mtim.tv_sec == item.modified.seconds &&
+         status.st_mtim.tv_nsec == static_cast<long>(item.modified.nanoseconds);
+}
+
+// What was there before gets mode and time, and is durable but for its directory.
+result<void> take_over(const store_place& place, const older_version& older, const entry& item) {
+  if (const result<void> set = touch(place, older, item); !set) return set;
+  return make_durable(place, older.fd.get(), item);
+}
+
+// The path of a file that has this content, taken over.
+result<std::optional<std::string>> find_by_digest(const store_place& place, int parent, const entry& item,
+                                                  const digest& content_digest) {
+  const result<std::optional<older_version>> older = find_older(place, parent, item);
+  if (!older) return older.error();
+  const bool may_be_equal = *older && std::cmp_equal((*older)->status.st_size, item.size);
+  if (!may_be_equal || !has_content(**older, content_digest)) return std::optional<std::string>{};
+  if (const result<void> taken = take_over(place, **older, item); !taken) return taken.error();
+  return std::optional{(*older)->path};
+}
+
+// The same of one that has this size and time. It is opened only if its mode must be set: what has this time was given
+// it when it was put there, and made durable then.
+result<std::optional<std::string>> find_by_time(const store_place& place, int parent, const entry& item) {
+  const result<std::optional<named_version>> found = look_at_older(place, parent, item);
+  if (!found) return found.error();
+  if (!*found || !has_size_and_time((*found)->status, item)) return std::optional<std::string>{};
+  const bool has_mode = ((*found)->status.st_mode & 07777U) == item.mode;
+  if (has_mode || place.options.keep_existing) return std::optional{(*found)->path};
+  const std::optional<older_version> older = open_older(parent, **found);
+  if (!older || !has_size_and_time(older->status, item)) return std::optional<std::string>{};
+  if (const result<void> taken = take_over(place, *older, item); !taken) return taken.error();
+  return std::optional{older->path};
+}
+
 result<std::optional<placed>> find_one(const store_place& place, const promised_file& file, parents& directories) {
   const entry& item = *file.item;
   const result<int> parent = directories.look(item.path);
   if (!parent) return parent.error();
-  const result<std::optional<older_version>> older = find_older(place, *parent, item);
-  if (!older) return older.error();
-  const bool may_be_equal = *older && std::cmp_equal((*older)->status.st_size, item.size);
-  if (!may_be_equal || !has_content(**older, file.content_digest)) return std::optional<placed>{};
-  if (const result<void> set = touch(place, **older, item); !set) return set.error();
-  if (const result<void> durable = make_durable(place, (*older)->fd.get(), item); !durable) return durable.error();
+  const result<std::optional<std::string>> path = file.content_digest
+                                                      ? find_by_digest(place, *parent, item, *file.content_digest)
+                                                      : find_by_time(place, *parent, item);
+  if (!path) return path.error();
+  if (!*path) return std::optional<placed>{};
   const result<int> kept = directories.open(item.path, parents::purpose::leave);
   if (!kept) return kept.error();
-  return std::optional{placed{(*older)->path, true}};
+  return std::optional{placed{**path, true}};
 }
 
 // Everything is written before anything is made durable: one commit of the file system's own journal serves many files.

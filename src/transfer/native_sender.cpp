@@ -23,7 +23,7 @@ native_sender::native_sender(net::stream& stream, send_context& context, session
     : stream_{stream},
       context_{context},
       machine_{session, further_connections::most(context.settings),
-               context.settings.compress != compression_mode::off},
+               context.settings.compress != compression_mode::off, context.settings.quick_check},
       reader_{context.queue.from()},
       compression_{context.settings.compress},
       news_{stream.get_executor()},

@@ -17,7 +17,8 @@ constexpr std::size_t small_files_per_job = 64;
 constexpr std::chrono::milliseconds stream_patience{250};
 constexpr std::chrono::milliseconds signal_grace{20};
 
-bool is_small(offer_form form) noexcept { return form == offer_form::with_content || form == offer_form::promised; }
+// Before it is offered.
+bool is_read(offer_form form) noexcept { return form == offer_form::with_content || form == offer_form::promised; }
 
 }  // namespace
 
@@ -71,8 +72,9 @@ net::awaitable<bool> native_sender::offer_more() {
     co_await offer_small(count);
     co_return true;
   }
+  if (offer_by_time()) co_return true;
   const offer_form form = machine_.form_for(queue.at(0).what.item);
-  if (is_small(form) || !machine_.may_offer(form)) co_return false;
+  if (is_read(form) || !machine_.may_offer(form)) co_return false;
   send_item item = queue.pop();
   const entry described = item.what.item;
   const source_item what = item.what;
@@ -84,6 +86,19 @@ net::awaitable<bool> native_sender::offer_more() {
   co_return true;
 }
 
+// Small files that need not be read. False if the queue does not begin with one, or none can be offered now.
+bool native_sender::offer_by_time() {
+  send_queue& queue = context_.queue;
+  bool is_any = false;
+  constexpr auto form = offer_form::by_time;
+  while (!queue.empty() && machine_.form_for(queue.at(0).what.item) == form && machine_.may_offer(form)) {
+    machine_.offer(queue.pop(), form);
+    is_any = true;
+  }
+  push_frames();
+  return is_any;
+}
+
 // How many small files the queue begins with that can be read and offered together.
 std::size_t native_sender::count_small() const {
   std::size_t bytes = 0;
@@ -91,7 +106,7 @@ std::size_t native_sender::count_small() const {
   const std::size_t most = std::min({context_.queue.size(), machine_.room(), small_files_per_job});
   for (; count < most && bytes < bytes_of_small_files; ++count) {
     const entry& item = context_.queue.at(count).what.item;
-    if (!is_small(machine_.form_for(item))) break;
+    if (!is_read(machine_.form_for(item))) break;
     bytes += static_cast<std::size_t>(item.size);
   }
   return count;
@@ -234,6 +249,7 @@ net::awaitable<void> native_sender::settle_outcomes() {
       continue;
     }
     progressed_ = true;
+    if (one.outcome && one.outcome->unread) context_.observer.on_content(one.what, one.what.item.size);
     const bool is_tree_part = one.what.item.kind == entry_kind::directory;
     if (one.outcome && context_.settings.remove_source && !is_tree_part) {
       auto remove = [this, &one] { return context_.queue.from().remove(one.what); };

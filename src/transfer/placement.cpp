@@ -74,22 +74,30 @@ result<std::optional<older_version>> find_older(const store_place& place, const 
 }
 
 result<std::optional<older_version>> find_older(const store_place& place, int parent, const entry& item) {
-  if (parent < 0) return std::optional<older_version>{};
-  const result<std::optional<named_version>> newest = newest_version(place, parent, item.path);
-  if (!newest) return newest.error();
-  if (!*newest) return std::optional<older_version>{};
+  result<std::optional<named_version>> found = look_at_older(place, parent, item);
+  if (!found) return found.error();
+  return *found ? open_older(parent, std::move(**found)) : std::optional<older_version>{};
+}
 
-  older_version found{(*newest)->path, {}, (*newest)->status};
-  const bool is_regular = S_ISREG(found.status.st_mode);
-  const bool may_be_equal =
-      is_regular && item.kind == entry_kind::file && std::cmp_equal(found.status.st_size, item.size);
-  if (place.options.on_conflict == conflict_policy::refuse && !may_be_equal) return is_there_already(found.path);
-  if (!is_regular) return std::optional<older_version>{};
-  found.fd.reset(
-      ::openat(parent, std::string{leaf_of(found.path)}.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!found.fd || ::fstat(found.fd.get(), &found.status) != 0 || !S_ISREG(found.status.st_mode))
-    return std::optional<older_version>{};
-  return std::optional<older_version>{std::move(found)};
+result<std::optional<named_version>> look_at_older(const store_place& place, int parent, const entry& item) {
+  if (parent < 0) return std::optional<named_version>{};
+  result<std::optional<named_version>> newest = newest_version(place, parent, item.path);
+  if (!newest) return newest.error();
+  if (!*newest) return std::optional<named_version>{};
+  const struct stat& status = (*newest)->status;
+  const bool is_regular = S_ISREG(status.st_mode);
+  const bool may_be_equal = is_regular && item.kind == entry_kind::file && std::cmp_equal(status.st_size, item.size);
+  if (place.options.on_conflict == conflict_policy::refuse && !may_be_equal) return is_there_already((*newest)->path);
+  if (!is_regular) return std::optional<named_version>{};
+  return std::move(*newest);
+}
+
+std::optional<older_version> open_older(int parent, named_version found) {
+  const std::string leaf{leaf_of(found.path)};
+  older_version older{std::move(found.path), {}, {}};
+  older.fd.reset(::openat(parent, leaf.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!older.fd || ::fstat(older.fd.get(), &older.status) != 0 || !S_ISREG(older.status.st_mode)) return std::nullopt;
+  return older;
 }
 
 error is_there_already(const std::string& path) { return error{errc::conflict, in_quotes(path) + " is there already"}; }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <string>
 #include <utility>
 
@@ -13,8 +14,6 @@ namespace {
 using frames::type;
 
 constexpr std::uint8_t first_optional_type = 0x80;
-constexpr std::uint8_t offer_inline = 0x01;
-constexpr std::uint8_t offer_promised = 0x02;
 constexpr std::uint8_t block_compressed = 0x01;
 constexpr std::uint8_t have_present = 0x01;
 constexpr std::uint8_t delivered_unchanged = 0x01;
@@ -33,7 +32,8 @@ struct rule {
 
 constexpr std::array frame_rules{
     rule{type::hello, "HELLO", 20, limits::hello_frame, 0},
-    rule{type::offer, "OFFER", offer_fixed + 1, limits::offer_frame, offer_inline | offer_promised},
+    rule{type::offer, "OFFER", offer_fixed + 1, limits::offer_frame,
+         offer_inline | offer_promised | offer_by_time},
     rule{type::block, "BLOCK", block_fixed + 1, block_fixed + (std::size_t{1} << limits::largest_block_log2),
          block_compressed},
     rule{type::hole, "HOLE", run_size, run_size, 0},
@@ -121,6 +121,7 @@ result<frame> of_hello(byte_reader& in) {
     return violation("HELLO without a version");
   const auto take = [&hello](std::uint16_t kind, byte_reader& content) {
     if (kind == extension_compression) return read_algorithms(content, hello);
+    if (kind == extension_quick_check) return hello.quick_check = content.complete();
     if (kind != extension_connections) return true;
     hello.connections = content.u8();
     return hello.connections > 0 && content.complete();
@@ -148,6 +149,7 @@ result<frame> of_welcome(byte_reader& in) {
   if (!sane) return violation("WELCOME with a window out of range");
   const auto take = [&welcome](std::uint16_t kind, byte_reader& content) {
     if (kind == extension_compression) return welcome.zstd = content.u8() == compression_zstd && content.complete();
+    if (kind == extension_quick_check) return welcome.quick_check = content.complete();
     if (kind != extension_connections) return true;
     const frames::grant& more = welcome.more.emplace(read_grant(content));
     return more.connections > 0 && more.connections <= limits::joined_connections && content.complete();
@@ -179,6 +181,26 @@ bool fields_allowed(const entry& item) noexcept {
   return false;
 }
 
+// What a flag says of a file's content.
+result<void> read_body(byte_reader& in, std::uint8_t flag, frames::offer& offer) {
+  const std::uint64_t size = offer.item.size;
+  if (offer.item.kind != entry_kind::file) return violation("OFFER with content for something that is not a file");
+  if (!std::has_single_bit(flag)) return violation("OFFER of content in more than one way");
+  if (flag != offer_by_time && size > limits::inline_content) return violation("OFFER with too much content");
+  if (flag != offer_inline && size == 0) return violation("OFFER that promises nothing");
+  if (flag == offer_by_time) {
+    offer.body = frames::promised{};
+    return {};
+  }
+  const digest content_digest = read_digest(in);
+  if (flag == offer_promised) {
+    offer.body = frames::promised{content_digest};
+  } else {
+    offer.body = frames::inlined{content_digest, in.bytes(static_cast<std::size_t>(size))};
+  }
+  return {};
+}
+
 result<frame> of_offer(byte_reader& in, std::uint8_t flags) {
   frames::offer offer;
   entry& item = offer.item;
@@ -198,16 +220,7 @@ result<frame> of_offer(byte_reader& in, std::uint8_t flags) {
     return violation("OFFER of a file of too many blocks");
   }
   if (flags != 0) {
-    if (item.kind != entry_kind::file) return violation("OFFER with content for something that is not a file");
-    if (item.size > limits::inline_content) return violation("OFFER with too much content");
-    if (flags == (offer_inline | offer_promised)) return violation("OFFER with both content and a promise of it");
-    if (flags == offer_promised && item.size == 0) return violation("OFFER that promises nothing");
-    const digest content_digest = read_digest(in);
-    if (flags == offer_promised) {
-      offer.body = frames::promised{content_digest};
-    } else {
-      offer.body = frames::inlined{content_digest, in.bytes(static_cast<std::size_t>(item.size))};
-    }
+    if (const result<void> read = read_body(in, flags, offer); !read) return read.error();
   } else if (item.kind == entry_kind::symlink) {
     item.target = as_text(in.rest());
     if (item.target.empty() || item.target.size() > limits::link_target)

@@ -8,6 +8,13 @@ namespace {
 
 using frames::type;
 
+std::uint8_t offer_flag(const frames::offer& offer) noexcept {
+  if (std::holds_alternative<frames::inlined>(offer.body)) return offer_inline;
+  const auto* const promise = std::get_if<frames::promised>(&offer.body);
+  if (promise == nullptr) return 0;
+  return promise->content_digest ? offer_promised : offer_by_time;
+}
+
 std::string_view cut(std::string_view text) noexcept {
   if (text.size() <= limits::text) return text;
   std::size_t end = limits::text;
@@ -43,6 +50,7 @@ struct encoder {
       writer.u16(frame.lowest_version).u16(frame.highest_version).bytes(frame.session);
       if (frame.zstd) writer.u16(extension_compression).u16(1).u8(compression_zstd);
       if (frame.connections > 0) writer.u16(extension_connections).u16(1).u8(frame.connections);
+      if (frame.quick_check) writer.u16(extension_quick_check).u16(0);
     });
   }
   void operator()(const frames::welcome& frame) const {
@@ -54,10 +62,11 @@ struct encoder {
             .u16(1 + sizeof(join_secret))
             .u8(frame.more->connections)
             .bytes(frame.more->secret);
+      if (frame.quick_check) writer.u16(extension_quick_check).u16(0);
     });
   }
   void operator()(const frames::offer& frame) const {
-    put_frame(out, type::offer, static_cast<std::uint8_t>(frame.body.index()), [&](byte_writer& writer) {
+    put_frame(out, type::offer, offer_flag(frame), [&](byte_writer& writer) {
       const entry& item = frame.item;
       writer.u32(frame.id).u8(static_cast<std::uint8_t>(item.kind)).u8(item.block_log2).u16(item.mode);
       writer.u64(static_cast<std::uint64_t>(item.modified.seconds)).u32(item.modified.nanoseconds);
@@ -65,8 +74,8 @@ struct encoder {
       writer.u16(static_cast<std::uint16_t>(item.path.size())).text(item.path).text(item.target);
       if (const auto* body = std::get_if<frames::inlined>(&frame.body)) {
         writer.bytes(body->content_digest.bytes).bytes(body->content);
-      } else if (const auto* promise = std::get_if<frames::promised>(&frame.body)) {
-        writer.bytes(promise->content_digest.bytes);
+      } else if (const auto* promise = std::get_if<frames::promised>(&frame.body); promise && promise->content_digest) {
+        writer.bytes(promise->content_digest->bytes);
       }
     });
   }

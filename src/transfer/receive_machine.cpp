@@ -52,6 +52,7 @@ result<void> receive_machine::on_hello(const frames::hello& hello) {
   frames::welcome welcome{protocol_version, settings_.window, settings_.open_files, settings_.largest_file};
   if (granted_ > 0) welcome.more = frames::grant{granted_, settings_.more.secret};
   welcome.zstd = zstd_ = hello.zstd;
+  welcome.quick_check = quick_check_ = hello.quick_check;
   say(welcome);
   return {};
 }
@@ -106,7 +107,11 @@ result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<cons
   }
   const entry& item = offer.item;
   const bool is_content = item.kind == entry_kind::file || item.kind == entry_kind::stream;
-  const bool is_open = is_content && std::holds_alternative<std::monostate>(offer.body);
+  const auto* const promise = std::get_if<frames::promised>(&offer.body);
+  const bool by_time = promise != nullptr && !promise->content_digest;
+  if (by_time && !quick_check_) return violation("an offer by time that was not agreed on");
+  const bool is_bare = std::holds_alternative<std::monostate>(offer.body);
+  const bool is_open = is_content && (is_bare || (by_time && item.size > limits::inline_content));
   if (is_open && open_count_ >= std::max(settings_.open_files, limits::open_files_before_welcome)) {
     return violation("more open files than the receiver allows");
   }
@@ -131,7 +136,7 @@ result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<cons
     (void)file.on_connections(joined_);  // nothing to do yet
     live_.emplace(offer.id, std::move(file));
     ++open_count_;
-    held_opens_.push_back(offer.id);
+    held_opens_.push_back(by_time ? job{jobs::find{offer.id, item, std::nullopt}} : job{jobs::open{offer.id, item}});
     release_opens();
     return {};
   }
@@ -140,9 +145,10 @@ result<void> receive_machine::on_offer(frames::offer offer, std::shared_ptr<cons
   if (const auto* body = std::get_if<frames::inlined>(&offer.body)) {
     one.content_digest = body->content_digest;
     push_urgent(jobs::put{offer.id, item, {body->content, std::move(owner)}, body->content_digest});
-  } else if (const auto* promise = std::get_if<frames::promised>(&offer.body)) {
+  } else if (promise != nullptr) {
     one.content_digest = promise->content_digest;
     one.promised = true;
+    one.by_time = by_time;
     push_urgent(jobs::find{offer.id, item, promise->content_digest});
   } else if (item.kind == entry_kind::symlink) {
     push_urgent(jobs::make{offer.id, item});
@@ -195,7 +201,8 @@ result<void> receive_machine::on_block(const frames::block& block, std::shared_p
   if (one->now != simple::state::asked || !fits) return violation("BLOCK that was not asked for");
   one->now = simple::state::in_job;
   // What was promised is what must have arrived, whatever this frame says of itself.
-  push_urgent(jobs::put{block.id, one->item, {block.data, std::move(owner)}, one->content_digest});
+  if (one->by_time) one->content_digest = block.content_digest;
+  push_urgent(jobs::put{block.id, one->item, {block.data, std::move(owner)}, *one->content_digest});
   return {};
 }
 

@@ -68,7 +68,8 @@ void receive_machine::on_found(const job_results::found& found) {
   if (*found.outcome) return deliver(found.id, **found.outcome);
   const auto live = live_.find(found.id);
   if (live == live_.end()) return;
-  ask_for(found.id, std::get<simple>(live->second));
+  if (auto* const small = std::get_if<simple>(&live->second)) return ask_for(found.id, *small);
+  push_urgent(jobs::open{found.id, std::get<receive_file>(live->second).item()});
 }
 
 void receive_machine::ask_for(std::uint32_t id, simple& promised) {
@@ -113,7 +114,7 @@ void receive_machine::deliver(std::uint32_t id, const result<placed>& outcome) {
     const auto& one = std::get<simple>(live->second);
     end_state.item = one.item;
     end_state.size = one.item.size;
-    if (one.item.kind == entry_kind::file) end_state.root = one.content_digest;
+    end_state.root = one.content_digest;
   }
   if (!outcome) return refuse(id, end_state.item, outcome.error());
   say(frames::delivered{id, outcome->unchanged, outcome->path == end_state.item.path ? "" : outcome->path});
@@ -130,7 +131,8 @@ void receive_machine::refuse(std::uint32_t id, const entry& item, const error& w
 void receive_machine::end(std::uint32_t id) {
   if (const receive_file* const file = find_file(id)) {
     --open_count_;
-    if (std::erase(held_opens_, id) == 0) open_blocks_ -= blocks_of(file->item());
+    const auto is_of_it = [id](const job& one) { return id_of(one) == id; };
+    if (std::erase_if(held_opens_, is_of_it) == 0) open_blocks_ -= blocks_of(file->item());
     drop_jobs(id);
   }
   live_.erase(id);
@@ -162,13 +164,11 @@ void receive_machine::release_directories() {
 // What is known about each block takes memory, so that only so many are at work; one file always is.
 void receive_machine::release_opens() {
   while (!held_opens_.empty()) {
-    const std::uint32_t id = held_opens_.front();
-    const entry& item = find_file(id)->item();
-    const std::uint64_t blocks = blocks_of(item);
+    const std::uint64_t blocks = blocks_of(find_file(id_of(held_opens_.front()))->item());
     if (open_blocks_ > 0 && open_blocks_ + blocks > limits::blocks_at_work) return;
     open_blocks_ += blocks;
+    push_urgent(std::move(held_opens_.front()));
     held_opens_.pop_front();
-    push_urgent(jobs::open{id, item});
   }
 }
 

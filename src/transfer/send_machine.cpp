@@ -14,11 +14,11 @@ error said(wire_code code, const std::string& text) { return error{from_wire(cod
 
 }  // namespace
 
-send_machine::send_machine(session_id session, std::uint8_t further, bool zstd)
-    : further_{further}, zstd_offered_{zstd} {
+send_machine::send_machine(session_id session, std::uint8_t further, bool zstd, bool quick_check)
+    : further_{further}, zstd_offered_{zstd}, quick_check_offered_{quick_check} {
   const byte_view start = preface();
   frames_.assign(start.begin(), start.end());
-  encode(frames::hello{protocol_version, protocol_version, session, further, zstd}, frames_);
+  encode(frames::hello{protocol_version, protocol_version, session, further, zstd, quick_check}, frames_);
 }
 
 result<void> send_machine::on_frame(const frame& value) {
@@ -58,11 +58,13 @@ result<void> send_machine::on_welcome(const frames::welcome& welcome) {
     return error{errc::version_unsupported, "the receiver chose a version that was not offered"};
   }
   if (welcome.zstd && !zstd_offered_) return violation("WELCOME with a compression that was not offered");
+  if (welcome.quick_check && !quick_check_offered_) return violation("WELCOME with a quick check that was not offered");
   if (welcome.more && welcome.more->connections > further_) {
     return violation("WELCOME allows more connections than were asked for");
   }
   welcomed_ = true;
   zstd_chosen_ = welcome.zstd;
+  quick_check_ = welcome.quick_check;
   granted_ = welcome.more;
   ++progress_;
   window_ = welcome.window;
@@ -109,6 +111,7 @@ result<void> send_machine::on_accept(const frames::accept& accept) {
   if (*live == nullptr) return {};
   live_entry& one = **live;
   if (one.form != offer_form::open) return violation("ACCEPT of an entry that was not open");
+  one.by_time = false;
   if (one.file) return one.file->on_accept(accept);
   if (one.stream_accepted || accept.checked != 0) return violation("ACCEPT said twice, or of blocks of a stream");
   one.stream_accepted = true;
@@ -120,11 +123,12 @@ result<void> send_machine::on_need(const frames::need& need) {
   if (!live) return live.error();
   if (*live == nullptr) return {};
   live_entry& one = **live;
-  if (one.form == offer_form::promised && !one.file) {
+  const bool is_first = !one.file && (one.form == offer_form::promised || one.form == offer_form::by_time);
+  if (is_first) {
     if (need.blocks != frames::block_run{0, 1}) return violation("NEED outside of the file");
-    promise_ = false;
+    promise_ = one.by_time = false;
     auto known = std::make_shared<known_digests>();
-    known->set(0, one.promise);
+    if (one.form == offer_form::promised) known->set(0, one.promise);
     one.file.emplace(block_layout{one.item.what.item.size, limits::smallest_block_log2}, std::move(known));
     return one.file->on_accept({need.id, 0});
   }
@@ -137,15 +141,15 @@ result<void> send_machine::on_delivered(const frames::delivered& delivered) {
   if (!live) return live.error();
   if (*live == nullptr) return {};
   const live_entry& one = **live;
-  const bool was_small = one.form == offer_form::with_content || one.form == offer_form::promised;
+  const bool was_small = one.form != offer_form::bare && one.form != offer_form::open;
   if (was_small) promise_ = delivered.unchanged;
   // What was asked for again may have come on another connection meanwhile.
   const bool may_come_otherwise = granted_ && one.form == offer_form::open;
   const bool all_sent =
       (one.form != offer_form::open || one.finished) && (!one.file || may_come_otherwise || one.file->all_sent());
-  if (!all_sent) return violation("DELIVERED before everything was sent");
+  if (one.by_time ? !delivered.unchanged : !all_sent) return violation("DELIVERED before everything was sent");
   const std::string& path = delivered.path.empty() ? one.item.what.item.path : delivered.path;
-  end(delivered.id, sent{path, delivered.unchanged});
+  end(delivered.id, sent{path, delivered.unchanged, one.by_time});
   return {};
 }
 
@@ -164,11 +168,15 @@ void send_machine::cancel(std::uint32_t id, const error& why) {
 offer_form send_machine::form_for(const entry& item) const noexcept {
   if (item.kind == entry_kind::directory || item.kind == entry_kind::symlink) return offer_form::bare;
   if (item.kind == entry_kind::stream || item.size > limits::inline_content) return offer_form::open;
-  return promise_ && item.size > 0 ? offer_form::promised : offer_form::with_content;
+  if (!promise_ || item.size == 0) return offer_form::with_content;
+  return quick_check_ ? offer_form::by_time : offer_form::promised;
 }
 
 bool send_machine::may_offer(offer_form form) const noexcept {
-  return live_.size() < window_ && (form != offer_form::open || open_count_ < open_files_);
+  if (live_.size() >= window_) return false;
+  // Until WELCOME it is not known whether a large file must be read.
+  const bool is_known = welcomed_ || !quick_check_offered_;
+  return form != offer_form::open || (is_known && open_count_ < open_files_);
 }
 
 bool send_machine::may_compress(std::uint32_t id) const {
@@ -179,15 +187,20 @@ bool send_machine::may_compress(std::uint32_t id) const {
 std::uint32_t send_machine::offer(send_item item, offer_form form, const digest& content_digest, byte_view content) {
   const std::uint32_t id = ++last_id_;
   frames::offer offered{id, item.what.item, {}};
+  const bool is_open_file = form == offer_form::open && item.what.item.kind == entry_kind::file;
+  const bool is_large = is_open_file && item.what.item.size > limits::inline_content;
+  const bool by_time = form == offer_form::by_time || (is_large && quick_check_);
   if (form == offer_form::with_content) offered.body = frames::inlined{content_digest, content};
   if (form == offer_form::promised) offered.body = frames::promised{content_digest};
+  if (by_time) offered.body = frames::promised{};
   encode(offered, frames_);
 
   live_entry& one = live_[id];
   one.form = form;
   one.promise = content_digest;
+  one.by_time = by_time;
   if (form == offer_form::open) ++open_count_;
-  if (form == offer_form::open && item.what.item.kind == entry_kind::file) {
+  if (is_open_file) {
     if (!item.known) item.known = std::make_shared<known_digests>();
     one.file.emplace(block_layout{item.what.item.size, item.what.item.block_log2}, item.known);
   }

@@ -81,6 +81,7 @@ class Tcpsend(Copier):
 
     targets = ("tcpsend",)
     durability = ("--no-fsync",)
+    options = ()  # of the sender
     key = ()
 
     def serve(self):
@@ -88,7 +89,8 @@ class Tcpsend(Copier):
                 "--max-per-address", 256, *self.durability, *(self.key or ["--insecure"])]  # fmt: skip
 
     def command(self, source):
-        return [case.BUILD / "tcpsend", "--host", self.place.host, "--port", self.port, "--quiet", *self.key, source]
+        return [case.BUILD / "tcpsend", "--host", self.place.host, "--port", self.port, "--quiet", *self.options, *self.key,
+                source]  # fmt: skip
 
 
 class TcpsendDurable(Tcpsend):
@@ -97,6 +99,12 @@ class TcpsendDurable(Tcpsend):
 
 class TcpsendInPlace(Tcpsend):
     durability = ("--no-fsync", "--in-place")
+
+
+class TcpsendQuick(Tcpsend):
+    """Compares sizes and times, as rsync does."""
+
+    options = ("--quick",)
 
 
 class TcpsendKey(Tcpsend):

@@ -24,9 +24,10 @@ PAYLOADS = {
 }
 
 FILE, DIRECTORY, LINK, STREAM = 1, 2, 3, 4
-INLINE, PROMISED = 1, 2
+INLINE, PROMISED, BY_TIME = 1, 2, 4
 PRESENT, UNCHANGED, COMPRESSED = 1, 1, 1
 ZSTD = bytes.fromhex("0001 0001 01")  # the extension of HELLO and WELCOME
+QUICK_CHECK = bytes.fromhex("0003 0000")  # likewise
 UNKNOWN_SIZE = 2**64 - 1
 SMALLEST = 65_536  # bytes of a block
 LARGEST = 1 << 24
@@ -143,6 +144,10 @@ def inline(id, path, content, said=None, **rest):
 
 def promised(id, path, content, **rest):
     return offer(id, path, size=len(content), flags=PROMISED, rest=digest(content), **rest)
+
+
+def by_time(id, path, size, **rest):
+    return offer(id, path, size=size, flags=BY_TIME, **rest)
 
 
 def link(id, path, target, **rest):

@@ -273,8 +273,9 @@ inline std::vector<result<transfer::placed>> memory_store::put(std::span<const t
 inline result<std::optional<transfer::placed>> memory_store::find_one(const transfer::promised_file& file) {
   if (auto failed = trouble()) return *failed;
   const memory_entry* const before = file_at(file.item->path);
-  const bool same = before != nullptr && before->content.size() == file.item->size &&
-                    transfer::digest_of(before->content) == file.content_digest;
+  const bool has_size = before != nullptr && before->content.size() == file.item->size;
+  const bool same = has_size && (file.content_digest ? transfer::digest_of(before->content) == file.content_digest
+                                                     : before->modified == file.item->modified);
   if (!same) return std::optional<transfer::placed>{};
   return std::optional{set_metadata(*file.item)};
 }

@@ -25,14 +25,18 @@ inline std::string show(const transfer::frame& value) {
       return " code " + std::to_string(static_cast<unsigned>(code));
     }
 
-    std::string operator()(const hello& one) const { return one.zstd ? "HELLO zstd" : "HELLO"; }
+    std::string operator()(const hello& one) const {
+      return std::string{"HELLO"} + (one.zstd ? " zstd" : "") + (one.quick_check ? " quick" : "");
+    }
     std::string operator()(const welcome& one) const {
       return "WELCOME window " + std::to_string(one.window) + " open " + std::to_string(one.open_files) +
-             (one.zstd ? " zstd" : "");
+             (one.zstd ? " zstd" : "") + (one.quick_check ? " quick" : "");
     }
     std::string operator()(const offer& one) const {
       static constexpr const char* forms[] = {"", " with content", " promised"};
-      return of("OFFER", one.id) + " '" + visible(one.item.path) + "'" + forms[one.body.index()];
+      const auto* const promise = std::get_if<promised>(&one.body);
+      const bool by_time = promise != nullptr && !promise->content_digest;
+      return of("OFFER", one.id) + " '" + visible(one.item.path) + "'" + (by_time ? " by time" : forms[one.body.index()]);
     }
     std::string operator()(const accept& one) const {
       return of("ACCEPT", one.id) + " checked " + std::to_string(one.checked);
@@ -72,7 +76,9 @@ inline std::string show(const transfer::job& value) {
     static std::string of(const char* name, std::uint32_t id) { return name + (" " + std::to_string(id)); }
 
     std::string operator()(const put& one) const { return of("put", one.id); }
-    std::string operator()(const find& one) const { return of("find", one.id); }
+    std::string operator()(const find& one) const {
+      return of("find", one.id) + (one.content_digest ? "" : " by time");
+    }
     std::string operator()(const make& one) const { return of("make", one.id); }
     std::string operator()(const open& one) const { return of("open", one.id); }
     std::string operator()(const claim& one) const { return of("claim", one.id) + " " + show(one.blocks); }

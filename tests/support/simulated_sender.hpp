@@ -21,8 +21,9 @@ namespace tcptools::testing {
 class simulated_sender {
  public:
   // Takes what it offers from the queue. All outlive it.
-  simulated_sender(memory_source& from, std::deque<transfer::send_item>& queue, dice& luck, bool compresses = false)
-      : source_{from}, queue_{queue}, dice_{luck}, machine_{transfer::session_id{}, 0, compresses} {
+  simulated_sender(memory_source& from, std::deque<transfer::send_item>& queue, dice& luck, bool compresses = false,
+                   bool quick_check = false)
+      : source_{from}, queue_{queue}, dice_{luck}, machine_{transfer::session_id{}, 0, compresses, quick_check} {
     speak();
   }
 
@@ -200,6 +201,12 @@ inline void simulated_sender::read_block(transfer::tasks::read& task) {
   const result<void> read = (*file)->read(layout.offset(run.first), content);
   if (!read) {
     machine_.on_read_failed(task.id, read.error());
+    run.count = 0;
+    return;
+  }
+  const bool fits_its_offer = content.size() == item->item.size;
+  if (const result<void> same = fits_its_offer ? (*file)->check_unchanged() : result<void>{}; !same) {
+    machine_.on_read_failed(task.id, same.error());
     run.count = 0;
     return;
   }

@@ -32,6 +32,7 @@ struct hazards {
   std::optional<std::size_t> changed_source;  // the token of a file that changes at some moment
   bool kept_blocks_spoil = false;             // between two connections
   bool compresses = false;                    // the sender, some blocks
+  bool quick_check = false;                   // the sender offers by time
 };
 
 class simulation {
@@ -95,7 +96,7 @@ inline void simulation::run(transfer::receive_machine::settings settings) {
 inline simulation::ending simulation::run_connection(transfer::receive_machine::settings settings) {
   ++connections_;
   words_ = answers_ = 0;
-  simulated_sender sender{source_, queue_, dice_, hazards_.compresses};
+  simulated_sender sender{source_, queue_, dice_, hazards_.compresses, hazards_.quick_check};
   simulated_receiver receiver{store_, settings};
   bool lost = false;
   const std::uint64_t cut_chance = dice_.one_in(2) ? 1000 : 50;

@@ -36,7 +36,7 @@ struct put {
 struct find {
   std::uint32_t id = 0;
   entry item;
-  digest content_digest;
+  std::optional<digest> content_digest;  // nothing: by size and time
 };
 // store::make_directory or make_symlink. → stored
 struct make {

@@ -53,6 +53,7 @@ class native_sender {
   [[nodiscard]] net::awaitable<bool> offer_more();
   [[nodiscard]] net::awaitable<void> offer_small(std::size_t count);
   [[nodiscard]] std::size_t count_small() const;
+  [[nodiscard]] bool offer_by_time();
   [[nodiscard]] net::awaitable<void> perform(tasks::read task);
   [[nodiscard]] net::awaitable<void> perform(tasks::read_stream task);
   [[nodiscard]] net::awaitable<void> perform(tasks::check task);

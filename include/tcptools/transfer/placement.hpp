@@ -41,6 +41,10 @@ struct older_version {
 [[nodiscard]] result<std::optional<older_version>> find_older(const store_place& place, const entry& item);
 // The same in the directory that the path's last component is in; -1: it is missing.
 [[nodiscard]] result<std::optional<older_version>> find_older(const store_place& place, int parent, const entry& item);
+// The same in two steps: a regular file is looked at, and opened if it still is one.
+[[nodiscard]] result<std::optional<named_version>> look_at_older(const store_place& place, int parent,
+                                                                 const entry& item);
+[[nodiscard]] std::optional<older_version> open_older(int parent, named_version found);
 
 // What the policy `refuse` says.
 [[nodiscard]] error is_there_already(const std::string& path);

@@ -86,6 +86,7 @@ struct hello {
   session_id session{};
   std::uint8_t connections = 0;  // further ones that the sender may make
   bool zstd = false;             // the sender may compress blocks with it
+  bool quick_check = false;      // the sender may offer by time
 };
 // How a sender may make further connections.
 struct grant {
@@ -99,15 +100,17 @@ struct welcome {
   std::uint64_t largest_file = 0;
   std::optional<grant> more = std::nullopt;  // nothing: there is to be no further connection
   bool zstd = false;                         // chosen of what HELLO said
+  bool quick_check = false;                  // the same
 };
 // The content of an entry that travels with its offer; `content` is a view into what the frame was decoded from.
 struct inlined {
   digest content_digest;
   byte_view content;
 };
-// The digest of a small entry whose content is sent only if the receiver asks for it.
+// A file whose content is sent only if the receiver has nothing that has this digest or, without one, that has its size
+// and time. Only without a digest it may be too large to travel with its offer.
 struct promised {
-  digest content_digest;
+  std::optional<digest> content_digest;
 };
 struct offer {
   std::uint32_t id = 0;
@@ -193,6 +196,12 @@ using frame = std::variant<frames::hello, frames::offer, frames::block, frames::
 inline constexpr std::uint16_t extension_compression = 1;
 inline constexpr std::uint8_t compression_zstd = 1;  // in that
 inline constexpr std::uint16_t extension_connections = 2;
+inline constexpr std::uint16_t extension_quick_check = 3;
+
+// Flags of OFFER, of which one has one at most.
+inline constexpr std::uint8_t offer_inline = 0x01;
+inline constexpr std::uint8_t offer_promised = 0x02;
+inline constexpr std::uint8_t offer_by_time = 0x04;
 
 inline constexpr std::size_t frame_header_size = 8;
 inline constexpr std::size_t block_header_size = frame_header_size + 4 + 8 + 16;

@@ -25,7 +25,7 @@ namespace tcptools::transfer {
 struct receive_outcome {
   entry item;
   std::uint64_t size = 0;
-  std::optional<digest> root;  // of files and streams
+  std::optional<digest> root;  // of files and streams; not of what was only looked at
   result<placed> outcome;
 };
 
@@ -87,9 +87,10 @@ class receive_machine {
     enum class state : std::uint8_t { held, in_job, asked };
 
     entry item;
-    digest content_digest;  // of files
+    std::optional<digest> content_digest;  // of files, once it is known
     state now = state::in_job;
     bool promised = false;  // its content can be asked for again
+    bool by_time = false;   // its digest comes with its content
     unsigned failures = 0;
   };
   using live_entry = std::variant<simple, receive_file>;
@@ -126,13 +127,14 @@ class receive_machine {
   byte_allowance allowance_;
   std::optional<session_id> session_;
   bool zstd_ = false;           // blocks may be compressed with it
+  bool quick_check_ = false;    // files may be offered by time
   std::uint8_t granted_ = 0;    // joined connections at a time
   unsigned joined_before_ = 0;  // numbers given so far; none is given twice
   connection_set joined_ = 0;   // now
   std::uint32_t last_id_ = 0;
   std::map<std::uint32_t, live_entry> live_;  // entries without an outcome, by id
   std::uint32_t open_count_ = 0;              // of these, open files and streams
-  std::deque<std::uint32_t> held_opens_;      // of these, the ones whose turn has not come
+  std::deque<job> held_opens_;                // what begins with those of these whose turn has not come
   std::uint64_t open_blocks_ = 0;             // of the others, all blocks
   bool sender_said_bye_ = false;
   bool finished_ = false;

@@ -28,6 +28,7 @@ struct send_settings {
   std::optional<std::uint64_t> bytes_per_second;
   std::optional<unsigned> connections;  // in all; nothing: some, while more bring more, and one with bytes_per_second
   compression_mode compress = compression_mode::automatic;
+  bool quick_check = false;  // what has the size and time of a file is taken for it, unread
   bool remove_source = false;
 };
 

@@ -28,6 +28,7 @@ struct send_item {
 struct sent {
   std::string path;  // differs from the offered one where conflicts keep both
   bool unchanged = false;
+  bool unread = false;  // unchanged by its size and time: nothing of it was read
 };
 
 struct send_outcome {
@@ -35,8 +36,9 @@ struct send_outcome {
   result<sent> outcome;
 };
 
-// How an entry is offered.
-enum class offer_form : std::uint8_t { bare, with_content, promised, open };
+// How an entry is offered: a file that fits its offer with its content, by its digest, or by size and time; larger ones
+// open, by size and time or not as both sides agreed.
+enum class offer_form : std::uint8_t { bare, with_content, promised, by_time, open };
 
 namespace tasks {
 
@@ -61,20 +63,21 @@ using send_task = std::variant<tasks::read, tasks::read_stream, tasks::check>;
 
 class send_machine {
  public:
-  // Asks to be allowed `further` connections besides this one, and with `zstd` to compress blocks.
-  explicit send_machine(session_id session, std::uint8_t further = 0, bool zstd = false);
+  // Asks to be allowed `further` connections besides this one, with `zstd` to compress blocks, and with `quick_check` to
+  // offer by time, which it then does.
+  explicit send_machine(session_id session, std::uint8_t further = 0, bool zstd = false, bool quick_check = false);
 
   // Fails if the connection cannot go on: with what an ERROR said, errc::protocol_violation (tell the receiver, close)
   // or version_unsupported.
   [[nodiscard]] result<void> on_frame(const frame& value);
 
-  // How a file of this kind and size is to be offered: with its content, promised, or open.
+  // How a file of this kind and size is to be offered.
   [[nodiscard]] offer_form form_for(const entry& item) const noexcept;
-  // The window has room for one more entry offered in this form.
+  // The window has room for one more entry offered in this form, and it is known how.
   [[nodiscard]] bool may_offer(offer_form form) const noexcept;
   // How many more entries the window has room for.
   [[nodiscard]] std::size_t room() const noexcept { return live_.size() < window_ ? window_ - live_.size() : 0; }
-  // Precondition: may_offer(form). `content` only with offer_form::with_content.
+  // Precondition: may_offer(form). `content` only with offer_form::with_content, its digest also with promised.
   std::uint32_t offer(send_item item, offer_form form, const digest& content_digest = {}, byte_view content = {});
   // There is nothing more to offer: BYE.
   void no_more_offers();
@@ -118,8 +121,9 @@ class send_machine {
   struct live_entry {
     send_item item;
     offer_form form = offer_form::bare;
-    std::optional<send_file> file;  // open files, and promised ones once they are asked for
+    std::optional<send_file> file;  // open files, and small ones once they are asked for
     digest promise;                 // of promised files
+    bool by_time = false;           // offered so, and neither asked for nor accepted
     bool stream_accepted = false;
     digest_row stream_row;
     bool read_whole = false;   // of open ones: nothing is left to read but what is asked for again
@@ -149,6 +153,8 @@ class send_machine {
   std::uint32_t open_files_ = limits::open_files_before_welcome;
   bool zstd_offered_;
   bool zstd_chosen_ = false;
+  bool quick_check_offered_;
+  bool quick_check_ = false;  // chosen
   bool welcomed_ = false;
   bool said_bye_ = false;
   bool finished_ = false;

@@ -78,10 +78,10 @@ struct small_file {
   digest content_digest;  // of `content`; verified by put()
 };
 
-// A file that is offered by its digest alone. The view outlives the call.
+// A file that is offered by its digest alone or, without one, by its size and time. The view outlives the call.
 struct promised_file {
   const entry* item = nullptr;
-  digest content_digest;
+  std::optional<digest> content_digest;
 };
 
 class store {
@@ -100,8 +100,8 @@ class store {
   // One answer a file, in order. Files of one call share their directory syncs; none is reported before it is durable.
   [[nodiscard]] virtual std::vector<result<placed>> put(std::span<const small_file> files) = 0;
 
-  // Files that are there already and have this size and content: their mode and time are set. Nothing, if there is
-  // none. One answer a file, in order; they share their directories as in put().
+  // Files that are there already and have this size and content, or this size and time, whatever is in them: their mode
+  // and time are set. Nothing, if there is none. One answer a file, in order; they share their directories as in put().
   [[nodiscard]] virtual std::vector<result<std::optional<placed>>> find(std::span<const promised_file> files) = 0;
 
   [[nodiscard]] virtual result<placed> make_directory(const entry& item) = 0;

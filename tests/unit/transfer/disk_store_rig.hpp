@@ -67,9 +67,9 @@ inline completed complete(transfer::incoming& file, const transfer::entry& item,
   return all;
 }
 
-// What a store has of one file that is promised.
+// What a store has of one file that is promised; without a digest, by its size and time.
 inline result<std::optional<transfer::placed>> look_up(transfer::store& store, const transfer::entry& item,
-                                                       const transfer::digest& content_digest) {
+                                                       const std::optional<transfer::digest>& content_digest) {
   const transfer::promised_file file{&item, content_digest};
   std::vector<result<std::optional<transfer::placed>>> outcomes = store.find({&file, 1});
   REQUIRE(outcomes.size() == 1);

@@ -51,7 +51,7 @@ store_options durable() {
 }  // namespace
 
 TEST_CASE("small files are made durable one by one, their directories once") {
-  const store_rig rig{durable()};
+  store_rig rig{durable()};
   const std::vector<entry> entries = entries_in({"a", "b"}, 40);
   std::vector<small_file> files;
   files.reserve(entries.size());
@@ -81,6 +81,21 @@ TEST_CASE("small files are made durable one by one, their directories once") {
     }
     CHECK(syncs.files == 80);
     CHECK(syncs.directories == 0);
+  }
+  SECTION("those that are found by their time are not, but their directories once") {
+    rig.reopen();
+    std::vector<promised_file> promised;
+    promised.reserve(files.size());
+    for (const small_file& one : files) promised.push_back({one.item, std::nullopt});
+    for (const int directories : {4, 0}) {
+      syncs = {};
+      for (const auto& one : rig.store->find(promised)) {
+        REQUIRE(one);
+        CHECK(one->has_value());
+      }
+      CHECK(syncs.files == 0);
+      CHECK(syncs.directories == directories);
+    }
   }
   SECTION("looking for what is not there makes nothing, and makes nothing durable") {
     const entry missing = file_entry("c/0", 7);

@@ -16,7 +16,7 @@ transfer::entry some_entry(entry_kind kind) {
   return item;
 }
 
-frames::offer offer_of(entry_kind kind, std::uint64_t size = 0, std::uint64_t allocated = 0) {
+frames::offer sample_offer(entry_kind kind, std::uint64_t size = 0, std::uint64_t allocated = 0) {
   frames::offer offer{0x01020304, some_entry(kind), {}};
   if (kind == entry_kind::file) offer.item.size = size;
   offer.item.allocated = allocated;
@@ -31,13 +31,17 @@ std::vector<frame_sample> make_samples() {
   const std::string first_digest = "00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F";
   const std::string second_digest = "10 11 12 13 14 15 16 17 18 19 1A 1B 1C 1D 1E 1F";
 
-  frames::offer inlined = offer_of(entry_kind::file, 3, 2);
+  frames::offer inlined = sample_offer(entry_kind::file, 3, 2);
   inlined.body = frames::inlined{counting_digest(0), content};
-  frames::offer empty = offer_of(entry_kind::file);
+  frames::offer empty = sample_offer(entry_kind::file);
   empty.body = frames::inlined{counting_digest(0), {}};
-  frames::offer promised = offer_of(entry_kind::file, 3, 3);
+  frames::offer promised = sample_offer(entry_kind::file, 3, 3);
   promised.body = frames::promised{counting_digest(0)};
-  frames::offer link = offer_of(entry_kind::symlink);
+  frames::offer small_by_time = sample_offer(entry_kind::file, 3, 3);
+  small_by_time.body = frames::promised{};
+  frames::offer by_time = sample_offer(entry_kind::file, 0x0102030405, 0x0102030404);
+  by_time.body = frames::promised{};
+  frames::offer link = sample_offer(entry_kind::symlink);
   link.item.target = "../x";
   session_id session{};
   for (std::size_t i = 0; i < session.size(); ++i) session[i] = static_cast<std::byte>(i);
@@ -53,17 +57,19 @@ std::vector<frame_sample> make_samples() {
       "01 00 0000 00000019 0001 0002" + first_digest + "0002 0001 07");
   add("HELLO that offers compression", frames::hello{1, 2, session, 0, true},
       "01 00 0000 00000019 0001 0002" + first_digest + "0001 0001 01");
-  add("HELLO with all extensions", frames::hello{1, 2, session, 7, true},
-      "01 00 0000 0000001E 0001 0002" + first_digest + "0001 0001 01 0002 0001 07");
+  add("HELLO with the quick check", frames::hello{1, 2, session, 0, false, true},
+      "01 00 0000 00000018 0001 0002" + first_digest + "0003 0000");
+  add("HELLO with all extensions", frames::hello{1, 2, session, 7, true, true},
+      "01 00 0000 00000022 0001 0002" + first_digest + "0001 0001 01 0002 0001 07 0003 0000");
   add("JOIN", frames::join{session, secret}, "08 00 0000 00000020" + first_digest + second_digest);
   add("FENCE", frames::fence{0x01020304}, "09 00 0000 00000004 01020304");
-  add("OFFER of an open file", offer_of(entry_kind::file, 0x0102030405, 0x0102030404),
+  add("OFFER of an open file", sample_offer(entry_kind::file, 0x0102030405, 0x0102030404),
       "02 00 0000 0000002A 01020304 01 10" + times + "0000000102030405 0000000102030404" + path);
-  add("OFFER of a directory", offer_of(entry_kind::directory),
+  add("OFFER of a directory", sample_offer(entry_kind::directory),
       "02 00 0000 0000002A 01020304 02 00" + times + "0000000000000000 0000000000000000" + path);
   add("OFFER of a link", link,
       "02 00 0000 0000002E 01020304 03 00" + times + "0000000000000000 0000000000000000" + path + "2E 2E 2F 78");
-  add("OFFER of a stream", offer_of(entry_kind::stream),
+  add("OFFER of a stream", sample_offer(entry_kind::stream),
       "02 00 0000 0000002A 01020304 04 10" + times + "FFFFFFFFFFFFFFFF 0000000000000000" + path);
   add("OFFER with content", inlined,
       "02 01 0000 0000003D 01020304 01 10" + times + "0000000000000003 0000000000000002" + path + first_digest +
@@ -72,6 +78,10 @@ std::vector<frame_sample> make_samples() {
       "02 01 0000 0000003A 01020304 01 10" + times + "0000000000000000 0000000000000000" + path + first_digest);
   add("OFFER with a promise", promised,
       "02 02 0000 0000003A 01020304 01 10" + times + "0000000000000003 0000000000000003" + path + first_digest);
+  add("OFFER of a small file by time", small_by_time,
+      "02 04 0000 0000002A 01020304 01 10" + times + "0000000000000003 0000000000000003" + path);
+  add("OFFER of a file by time", by_time,
+      "02 04 0000 0000002A 01020304 01 10" + times + "0000000102030405 0000000102030404" + path);
   add("BLOCK", frames::block{0x01020304, 0x0A0B0C, counting_digest(0), content},
       "03 00 0000 0000001F 01020304 00000000000A0B0C" + first_digest + "616263");
   add("BLOCK that is compressed", frames::block{0x01020304, 0x0A0B0C, counting_digest(0), content, true},
@@ -93,6 +103,8 @@ std::vector<frame_sample> make_samples() {
       "21 00 0000 00000027 0001 00000102 00000005 0000000000000006 0002 0011 07" + second_digest);
   add("WELCOME that chooses compression", frames::welcome{1, 0x0304, 5, 6, std::nullopt, true},
       "21 00 0000 00000017 0001 00000304 00000005 0000000000000006 0001 0001 01");
+  add("WELCOME that chooses the quick check", frames::welcome{1, 0x0304, 5, 6, std::nullopt, false, true},
+      "21 00 0000 00000016 0001 00000304 00000005 0000000000000006 0003 0000");
   add("ACCEPT", frames::accept{0x01020304, 0x0A0B}, "22 00 0000 0000000C 01020304 0000000000000A0B");
   add("HAVE of nothing", frames::have{0x01020304, {0x0A0B, 0x0C0D}, {}},
       "23 00 0000 00000010 01020304 0000000000000A0B 00000C0D");

@@ -125,7 +125,7 @@ TEST_CASE("reserved bits are refused") {
       const auto kind = static_cast<frames::type>(sample.wire[0]);
       const bool one_flag =
           kind == frames::type::block || kind == frames::type::have || kind == frames::type::delivered;
-      const unsigned defined = kind == frames::type::offer ? 3U : one_flag ? 1U : 0U;
+      const unsigned defined = kind == frames::type::offer ? 7U : one_flag ? 1U : 0U;
       if ((defined >> bit & 1U) != 0) continue;
       byte_buffer wire = sample.wire;
       wire[1] |= std::byte{1} << bit;
@@ -167,15 +167,17 @@ TEST_CASE("extensions of HELLO and WELCOME are skipped unless they are required"
         raw_frame(static_cast<std::uint8_t>(hello ? frames::type::hello : frames::type::welcome), 0, payload));
   };
   for (const frame& value : {frame{frames::hello{}}, frame{frames::welcome{1, 1, 1, 1}}}) {
-    CHECK(with(value, "0003 0000") == verdict::taken);
-    CHECK(with(value, "0003 0003 414243 7FFF 0001 44") == verdict::taken);
+    CHECK(with(value, "0004 0000") == verdict::taken);
+    CHECK(with(value, "0004 0003 414243 7FFF 0001 44") == verdict::taken);
     CHECK(with(value, "8000 0000") == verdict::other_version);
-    CHECK(with(value, "0003 0001 41 FFFF 0001 42") == verdict::other_version);
+    CHECK(with(value, "0004 0001 41 FFFF 0001 42") == verdict::other_version);
     CHECK(with(value, "00") == verdict::violation);
     CHECK(with(value, "0001 00") == verdict::violation);
     CHECK(with(value, "0001 0002 41") == verdict::violation);
-    CHECK(with(value, "0003 0000 0001 0000") == verdict::violation);
-    CHECK(with(value, "0003 0000 0003 0000") == verdict::violation);
+    CHECK(with(value, "0004 0000 0001 0000") == verdict::violation);
+    CHECK(with(value, "0004 0000 0004 0000") == verdict::violation);
+    CHECK(with(value, "0003 0000") == verdict::taken);
+    CHECK(with(value, "0003 0001 00") == verdict::violation);
   }
 }
 
@@ -213,7 +215,7 @@ TEST_CASE("what is said of further connections is in range and of its length") {
   CHECK(hello("0002 0001 01") == verdict::taken);
   CHECK(hello("0002 0001 FF") == verdict::taken);
   CHECK(hello("0002 0001 00") == verdict::violation);
-  CHECK(hello("0003 0001 00") == verdict::taken);
+  CHECK(hello("0004 0001 00") == verdict::taken);
   const auto welcome = [](const std::string& extension) {
     const byte_buffer more = from_hex(extension);
     byte_buffer payload = from_hex("0001 00000001 00000001 0000000000000001");

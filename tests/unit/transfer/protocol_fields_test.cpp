@@ -109,6 +109,7 @@ TEST_CASE("directories, links and streams have the fields of their kind only") {
     CHECK(changed(offer_of(kind), [](auto& offer) { offer.item.allocated = 1; }) == verdict::violation);
     CHECK(changed(offer_of(kind), [](auto& offer) { offer.item.block_log2 ^= 16; }) == verdict::violation);
     CHECK(changed(offer_of(kind), [](auto& offer) { offer.body = frames::promised{}; }) == verdict::violation);
+    CHECK(changed(offer_of(kind), [](auto& offer) { offer.body = frames::promised{digest{}}; }) == verdict::violation);
     CHECK(changed(offer_of(kind), [](auto& offer) { offer.body = frames::inlined{}; }) == verdict::violation);
   }
   CHECK(changed(offer_of(entry_kind::directory), [](auto& offer) { offer.item.target = "t"; }) == verdict::violation);
@@ -140,7 +141,7 @@ TEST_CASE("content travels with an offer up to 65,536 bytes") {
   CHECK(inlined(5, 6) == verdict::violation);
 
   const auto promised = [](std::uint64_t size) {
-    return changed(file_offer(size), [](auto& offer) { offer.body = frames::promised{}; });
+    return changed(file_offer(size), [](auto& offer) { offer.body = frames::promised{digest{}}; });
   };
   CHECK(promised(0) == verdict::violation);
   CHECK(promised(1) == verdict::taken);
@@ -152,11 +153,34 @@ TEST_CASE("content travels with an offer up to 65,536 bytes") {
   largest.body = frames::inlined{digest{}, byte_view{content}.first(65'536)};
   CHECK(verdict_of(largest) == verdict::taken);
 
-  frames::offer promise = file_offer(5);
-  promise.body = frames::promised{};
-  byte_buffer both = encoded(promise);
-  both[1] = std::byte{3};
-  CHECK(verdict_of(both) == verdict::violation);
+  for (const unsigned flags : {3U, 5U, 6U, 7U, 8U}) {
+    CAPTURE(flags);
+    for (const frames::promised& body : {frames::promised{digest{}}, frames::promised{}}) {
+      frames::offer promise = file_offer(5);
+      promise.body = body;
+      byte_buffer both = encoded(promise);
+      both[1] = static_cast<std::byte>(flags);
+      CHECK(verdict_of(both) == verdict::violation);
+    }
+  }
+}
+
+TEST_CASE("files of any size but none are offered by time") {
+  const auto by_time = [](std::uint64_t size) {
+    return changed(file_offer(size, 20), [](auto& offer) { offer.body = frames::promised{}; });
+  };
+  CHECK(by_time(0) == verdict::violation);
+  CHECK(by_time(1) == verdict::taken);
+  CHECK(by_time(65'537) == verdict::taken);
+  CHECK(by_time(std::uint64_t{1} << 40U) == verdict::taken);
+  CHECK(by_time((std::uint64_t{1} << 40U) + 1) == verdict::violation);
+
+  frames::offer offer = file_offer(5);
+  offer.body = frames::promised{};
+  byte_buffer more = encoded(offer);
+  more.push_back(std::byte{0});
+  more[7] = static_cast<std::byte>(more.size() - frame_header_size);
+  CHECK(verdict_of(more) == verdict::violation);
 }
 
 TEST_CASE("a block is of some file") {

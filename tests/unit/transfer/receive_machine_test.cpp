@@ -31,7 +31,7 @@ class receiver_script {
   // A conversation that has begun.
   static receiver_script begun(receive_machine::settings chosen = usual) {
     receiver_script talk{chosen};
-    talk.hear(frames::hello{});
+    talk.hear(frames::hello{1, 1, {}, 0, false, true});
     (void)talk.machine.take_answers();
     return talk;
   }
@@ -86,6 +86,9 @@ frames::offer inlined(std::uint32_t id, std::string path, byte_view content) {
 }
 frames::offer promised(std::uint32_t id, std::string path, byte_view content) {
   return {id, file_entry(std::move(path), content.size()), frames::promised{digest_of(content)}};
+}
+frames::offer by_time(std::uint32_t id, std::string path, std::uint64_t size) {
+  return {id, file_entry(std::move(path), size), frames::promised{}};
 }
 frames::offer open_file(std::uint32_t id, std::string path, std::uint64_t size) {
   return {id, file_entry(std::move(path), size), {}};
@@ -279,6 +282,99 @@ TEST_CASE("what a store answers is told by its code") {
     CHECK(talk.jobs().empty());
   }
   CHECK(talk.outcomes() == "a: " + std::to_string(number));
+}
+
+TEST_CASE("offers by time are for those who asked for them") {
+  receiver_script talk;
+  talk.hear(frames::hello{1, 1, {}, 0, false, true});
+  CHECK(talk.answers() == "WELCOME window 100 open 5 quick");
+  talk.hear(by_time(1, "a", 5)).hear(by_time(2, "b", large.size()));
+  receiver_script older;
+  older.hear(frames::hello{});
+  CHECK(older.answers() == "WELCOME window 100 open 5");
+  CHECK(older.breaks_rules(by_time(1, "a", 5)));
+  CHECK(older.breaks_rules(by_time(1, "b", large.size())));
+}
+
+TEST_CASE("a small file that is offered by time is looked at and asked for") {
+  auto talk = receiver_script::begun();
+  talk.hear(by_time(1, "a", little.size()));
+  CHECK(talk.jobs() == "find 1 by time");
+  CHECK_FALSE(talk.machine.waits_for_sender());
+  SECTION("it is there") {
+    CHECK(talk.answer(job_results::found{1, std::optional{placed{"a", true}}}).answers() == "DELIVERED 1 unchanged");
+    const auto outcomes = talk.machine.take_outcomes();
+    REQUIRE(outcomes.size() == 1);
+    CHECK(outcomes[0].size == little.size());
+    CHECK_FALSE(outcomes[0].root);
+  }
+  SECTION("it is not, and is judged by the digest that comes with it, each time") {
+    CHECK(talk.answer(job_results::found{1, std::optional<placed>{}}).answers() == "NEED 1 0+1");
+    CHECK(talk.machine.waits_for_sender());
+    for (const byte_view content : {as_bytes("first"), little}) {
+      talk.hear(block_frame(1, 0, content));
+      const std::vector<job> jobs = talk.machine.take_jobs();
+      REQUIRE(jobs.size() == 1);
+      CHECK(std::get<jobs::put>(jobs[0]).content_digest == digest_of(content));
+      if (content.data() != little.data())
+        CHECK(talk.answer(job_results::stored{1, error{errc::verify_failed}}).answers() == "NEED 1 0+1");
+    }
+    CHECK(talk.stored(1, "a").answers() == "DELIVERED 1");
+    CHECK(talk.machine.take_outcomes().at(0).root == digest_of(little));
+  }
+  SECTION("before it was asked for, nothing of it may come") {
+    CHECK(talk.breaks_rules(block_frame(1, 0, little)));
+    CHECK(talk.breaks_rules(frames::cancel{1, wire_code::source_changed, {}}));
+  }
+  SECTION("nothing else than its block may come") {
+    talk.answer(job_results::found{1, std::optional<placed>{}});
+    CHECK(talk.breaks_rules(block_frame(1, 1, little)));
+    CHECK(talk.breaks_rules(block_frame(1, 0, little.first(4))));
+    CHECK(talk.breaks_rules(compressed_frame(1, 0, little, little.first(3))));
+    CHECK(talk.breaks_rules(frames::hole{1, {0, 1}}));
+    CHECK(talk.breaks_rules(frames::finish{1, 5, {}}));
+  }
+}
+
+TEST_CASE("a large file that is offered by time is looked at, then opened") {
+  auto talk = receiver_script::begun();
+  talk.hear(by_time(1, "a", large.size()));
+  CHECK(talk.jobs() == "find 1 by time");
+  CHECK_FALSE(talk.machine.waits_for_sender());
+  SECTION("it is there") {
+    CHECK(talk.answer(job_results::found{1, std::optional{placed{"a", true}}}).answers() == "DELIVERED 1 unchanged");
+    const auto outcomes = talk.machine.take_outcomes();
+    REQUIRE(outcomes.size() == 1);
+    CHECK(outcomes[0].size == large.size());
+    CHECK_FALSE(outcomes[0].root);
+  }
+  SECTION("it is not") {
+    CHECK(talk.answer(job_results::found{1, std::optional<placed>{}}).answers().empty());
+    CHECK(talk.jobs() == "open 1");
+    CHECK(talk.opened(1).answers() == "ACCEPT 1 checked 0");
+  }
+  SECTION("something else is in its place") {
+    CHECK(talk.answer(job_results::found{1, error{errc::conflict}}).answers() == "REFUSE 1 code 6");
+    CHECK(talk.outcomes() == "a: 6");
+  }
+  SECTION("it is given up") {
+    talk.hear(frames::cancel{1, wire_code::source_changed, {}});
+    CHECK(talk.outcomes() == "a: 14");
+    talk.answer(job_results::found{1, std::optional{placed{"a", true}}});
+    CHECK(talk.answers().empty());
+    CHECK(talk.jobs() == "abandon 1");
+  }
+  SECTION("before it is accepted, nothing of it may come") {
+    CHECK(talk.breaks_rules(block_frame(1, 0, block_of(large, 0))));
+    CHECK(talk.breaks_rules(frames::finish{1, large.size(), {}}));
+  }
+  SECTION("it is open from the offer on") {
+    for (std::uint32_t id = 2; id <= 5; ++id) talk.hear(by_time(id, "b", large.size()));
+    CHECK(talk.breaks_rules(by_time(6, "c", large.size())));
+    talk.hear(by_time(6, "c", little.size()));
+    talk.answer(job_results::found{3, std::optional{placed{"b", true}}}).hear(open_file(7, "d", large.size()));
+    CHECK(talk.jobs() == "find 2 by time, find 4 by time, find 5 by time, find 6 by time, open 7");
+  }
 }
 
 TEST_CASE("a promised file is looked for and asked for") {

@@ -44,6 +44,17 @@ class sender_script {
     return talk;
   }
 
+  // One that goes by size and time.
+  static sender_script quick() {
+    sender_script talk;
+    talk.machine = send_machine{session_id{}, 0, false, true};
+    frames::welcome welcome{protocol_version, 100, 5, 1U << 30U};
+    welcome.quick_check = true;
+    (void)talk.machine.take_frames();
+    talk.hear(welcome);
+    return talk;
+  }
+
   sender_script& hear(const frame& value) {
     const result<void> good = machine.on_frame(value);
     CAPTURE(good ? error{errc::refused, "nothing wrong"} : good.error());
@@ -275,6 +286,117 @@ TEST_CASE("a promised file that is a hole travels as zeros") {
   CHECK(block.content_digest == digest_of(zeros));
   CHECK(byte_buffer{block.data.begin(), block.data.end()} == zeros);
   talk.hear(frames::delivered{2, false, {}});
+}
+
+TEST_CASE("the quick check is what both sides said of it") {
+  send_machine machine{session_id{}, 0, false, true};
+  CHECK(show_all(decode_all(byte_view{machine.take_frames()}.subspan(8))) == "HELLO quick");
+  SECTION("a large file waits until it is known how to offer it, a small one does not") {
+    CHECK_FALSE(machine.may_offer(offer_form::open));
+    CHECK(machine.may_offer(offer_form::with_content));
+  }
+  SECTION("a receiver that does not know it is offered what it knows") {
+    REQUIRE(machine.on_frame(frames::welcome{protocol_version, 100, 5, 1U << 30U}));
+    REQUIRE(machine.may_offer(offer_form::open));
+    machine.offer(item_of(file_entry("large", large_content.size())), offer_form::open);
+    machine.offer(item_of(file_entry("a", 5)), offer_form::with_content, digest_of(small_content), small_content);
+    REQUIRE(machine.on_frame(frames::delivered{2, true, {}}));
+    CHECK(machine.form_for(file_entry("b", 5)) == offer_form::promised);
+    const byte_buffer said = machine.take_frames();
+    CHECK(show_all(decode_all(said)) == "OFFER 1 'large', OFFER 2 'a' with content");
+  }
+  SECTION("it is not chosen unless it was offered") {
+    frames::welcome welcome{protocol_version, 100, 5, 1U << 30U};
+    welcome.quick_check = true;
+    REQUIRE(machine.on_frame(welcome));
+    sender_script silent;
+    CHECK(silent.breaks_rules(welcome));
+  }
+}
+
+TEST_CASE("small files are offered by time while they turn out to be there already") {
+  auto talk = sender_script::quick();
+  const entry small = file_entry("a", 5);
+  CHECK(talk.machine.form_for(small) == offer_form::with_content);
+  talk.offer(small, small_content);
+  talk.hear(frames::delivered{1, true, {}});
+  CHECK(talk.machine.form_for(file_entry("empty", 0)) == offer_form::with_content);
+  REQUIRE(talk.offer(small) == 2);
+  REQUIRE(talk.offer(small) == 3);
+  CHECK(talk.frames() == "OFFER 1 'a' with content, OFFER 2 'a' by time, OFFER 3 'a' by time");
+  (void)talk.machine.take_outcomes();
+  CHECK(talk.next().empty());
+  SECTION("it is there") {
+    talk.hear(frames::delivered{2, true, {}});
+    const auto outcomes = talk.machine.take_outcomes();
+    REQUIRE(outcomes.size() == 1);
+    REQUIRE(outcomes[0].outcome);
+    CHECK(outcomes[0].outcome->unchanged);
+    CHECK(outcomes[0].outcome->unread);
+    CHECK(talk.machine.form_for(small) == offer_form::by_time);
+  }
+  SECTION("it cannot have become anything else") { CHECK(talk.breaks_rules(frames::delivered{2, false, {}})); }
+  SECTION("it is not, and is sent") {
+    talk.hear(frames::need{2, {0, 1}});
+    CHECK(talk.machine.form_for(small) == offer_form::with_content);
+    CHECK(talk.breaks_rules(frames::delivered{2, true, {}}));
+    CHECK(talk.next() == "read 2 0+1");
+    SECTION("once") { CHECK(talk.machine.on_read(2, 0, digest_of(small_content))); }
+    SECTION("and again, if it arrived damaged") {
+      CHECK(talk.machine.on_read(2, 0, digest_of(small_content)));
+      talk.hear(frames::need{2, {0, 1}});
+      CHECK(talk.next() == "read 2 0+1");
+      CHECK(talk.machine.on_read(2, 0, digest_of(small_content)));
+    }
+    SECTION("as zeros, if it is a hole") {
+      talk.machine.on_hole(2, {0, 1});
+      CHECK(talk.frames() == "BLOCK 2 0 of 5");
+    }
+    SECTION("unless it changed") {
+      talk.machine.on_read_failed(2, error{errc::source_changed});
+      CHECK(talk.frames() == "CANCEL 2 code 14");
+      return;
+    }
+    CHECK(talk.next().empty());
+    talk.hear(frames::delivered{2, false, {}});
+    const auto outcomes = talk.machine.take_outcomes();
+    REQUIRE(outcomes.size() == 1);
+    CHECK_FALSE(outcomes[0].outcome->unread);
+  }
+  SECTION("nothing else is asked of it") {
+    CHECK(talk.breaks_rules(frames::accept{2, 0}));
+    CHECK(talk.breaks_rules(frames::have{2, {0, 1}, {}}));
+    CHECK(talk.breaks_rules(frames::need{2, {1, 1}}));
+  }
+}
+
+TEST_CASE("large files are offered by time always") {
+  auto talk = sender_script::quick();
+  const std::uint32_t id = talk.offer_large();
+  talk.offer(stream_entry("s"));
+  CHECK(talk.frames() == "OFFER 1 'large' by time, OFFER 2 's'");
+  CHECK(talk.next().empty());
+  SECTION("it is there") {
+    talk.hear(frames::delivered{id, true, {}});
+    const auto outcomes = talk.machine.take_outcomes();
+    REQUIRE(outcomes.size() == 1);
+    CHECK(outcomes[0].outcome->unread);
+  }
+  SECTION("it is not, and is sent as every other") {
+    talk.hear(frames::accept{id, 0});
+    CHECK(talk.breaks_rules(frames::delivered{id, true, {}}));
+    CHECK(talk.next() == "read 1 0+4");
+    CHECK(talk.read_large(id) == 4);
+    CHECK(talk.next() == "check 1");
+    talk.machine.on_checked(id, {});
+    talk.hear(frames::delivered{id, true, {}});
+    CHECK_FALSE(talk.machine.take_outcomes().at(0).outcome->unread);
+  }
+  SECTION("before it is accepted, nothing is asked of it") {
+    CHECK(talk.breaks_rules(frames::delivered{id, false, {}}));
+    CHECK(talk.breaks_rules(frames::need{id, {0, 1}}));
+    CHECK(talk.breaks_rules(frames::have{id, {0, 1}, {}}));
+  }
 }
 
 TEST_CASE("the window bounds what a sender offers") {

@@ -112,6 +112,9 @@ void place_older_version(world& the, dice& luck, const std::string& path, byte_b
     case 4:
       if (!content.empty()) content[luck.below(content.size())] ^= std::byte{1};
       break;
+    case 5:  // the same, and the same time
+      the.place(path, {entry_kind::file, std::move(content), 0600, file_entry(path, 0).modified, {}});
+      return;
     default:
       break;  // the same
   }
@@ -165,11 +168,12 @@ std::vector<unsigned> bits_to_flip(std::uint64_t at) {
   return {static_cast<unsigned>(at % 8), static_cast<unsigned>((at + 3) % 8)};
 }
 
-// All kinds of entries, in few bytes.
-void add_one_of_each(world& the) {
+// All kinds of entries, in few bytes. What is promised is there with the same time, if that is what is asked for.
+void add_one_of_each(world& the, bool quick_check = false) {
   the.source.add(file_entry("same", 0), noise(30, 1));
   the.place("same", noise(30, 1));
   the.source.add(file_entry("d/promised", 0), noise(40, 2));
+  if (quick_check) the.place("d/promised", {entry_kind::file, noise(40, 2), 0600, file_entry("", 0).modified, {}});
   the.source.add(file_entry("d/new", 0), noise(50, 3));
   the.source.add(link_entry("d/link", "new"));
   the.source.add(file_entry("empty", 0));
@@ -191,6 +195,7 @@ TEST_CASE("simulated runs end well whatever happens when") {
     what.cuts = luck.one_in(2) ? static_cast<unsigned>(luck.below(4)) : 0;
     what.kept_blocks_spoil = luck.one_in(8);
     what.compresses = seed % 3 == 0;
+    what.quick_check = seed % 2 == 0;
     // A stream has no content but what is read of it, so it cannot be said to change.
     const std::size_t victim = luck.below(the.source.size());
     if (luck.one_in(5) && the.source.item(victim).kind == entry_kind::file) what.changed_source = victim;
@@ -238,9 +243,11 @@ TEST_CASE("simulated runs end well whatever happens when") {
 }
 
 TEST_CASE("a simulated run that is cut after every byte is finished by the next connection") {
-  const auto run_one = [](hazards what) {
+  const bool quick_check = GENERATE(false, true);
+  const auto run_one = [quick_check](hazards what) {
     world the;
-    add_one_of_each(the);
+    add_one_of_each(the, quick_check);
+    what.quick_check = quick_check;
     simulation run{the.source, the.store, 11, what};
     run.run();
     check(the, run);
@@ -296,11 +303,13 @@ TEST_CASE("a simulated run in which any one operation of the store fails") {
 }
 
 TEST_CASE("a simulated run in which any one bit is flipped delivers nothing that was not sent") {
-  const auto run_one = [](std::optional<hazards::flip> flip) {
+  const bool quick_check = GENERATE(false, true);
+  const auto run_one = [quick_check](std::optional<hazards::flip> flip) {
     world the;
-    add_one_of_each(the);
+    add_one_of_each(the, quick_check);
     hazards what;
     what.flipped = flip;
+    what.quick_check = quick_check;
     simulation run{the.source, the.store, 3, what};
     run.run();
     // A flip in a path, a mode or a time makes another offer that is as good. So it is content that is compared: what
