@@ -22,8 +22,8 @@ constexpr std::uint64_t least_progress = 1U << 20U;
 native_sender::native_sender(net::stream& stream, send_context& context, session_id session)
     : stream_{stream},
       context_{context},
-      machine_{session, further_connections::most(context.settings),
-               context.settings.compress != compression_mode::off, context.settings.quick_check},
+      machine_{session, further_connections::most(context.settings), context.settings.compress != compression_mode::off,
+               context.settings.quick_check},
       reader_{context.queue.from()},
       compression_{context.settings.compress},
       news_{stream.get_executor()},

@@ -32,8 +32,7 @@ struct rule {
 
 constexpr std::array frame_rules{
     rule{type::hello, "HELLO", 20, limits::hello_frame, 0},
-    rule{type::offer, "OFFER", offer_fixed + 1, limits::offer_frame,
-         offer_inline | offer_promised | offer_by_time},
+    rule{type::offer, "OFFER", offer_fixed + 1, limits::offer_frame, offer_inline | offer_promised | offer_by_time},
     rule{type::block, "BLOCK", block_fixed + 1, block_fixed + (std::size_t{1} << limits::largest_block_log2),
          block_compressed},
     rule{type::hole, "HOLE", run_size, run_size, 0},

@@ -217,7 +217,9 @@ class scripted_sender {
 
   void hello(input& in) {
     frames::hello one;
-    if (in.next() % 16 == 15) one.lowest_version = one.highest_version = 2;
+    const unsigned form = in.next();
+    if (form % 16 == 15) one.lowest_version = one.highest_version = 2;
+    one.quick_check = form >= 128;
     say(one, in);
   }
   void offer(input& in) {
@@ -243,6 +245,7 @@ class scripted_sender {
       const bool small = size <= limits::inline_content;
       if (small && (form % 3 == 0 || size == 0)) one.body = frames::inlined{digest_of(content), content};
       if (small && size > 0 && form % 3 == 1) one.body = frames::promised{digest_of(content)};
+      if (size > 0 && form >= 128 && form % 3 == 2) one.body = frames::promised{};
     }
     if (one.item.kind == entry_kind::symlink) one.item.target = form % 2 == 0 ? "target" : "../other";
     last_id_ = one.id;

@@ -56,7 +56,7 @@ digest content_of(std::uint64_t index, unsigned version) {
 
 class connection {
  public:
-  connection() : machine_{session_id{}} {
+  explicit connection(bool quick_check) : machine_{session_id{}, 0, false, quick_check} {
     const byte_buffer first = machine_.take_frames();
     require(std::ranges::equal(byte_view{first}.first(preface().size()), preface()));
   }
@@ -111,8 +111,11 @@ class connection {
     const std::uint32_t id = last_id_ - std::min<std::uint32_t>(last_id_, in.next() % 4);
     const frames::block_run run{in.next() % 20U, 1U + in.next() % 20U};
     switch (what % 8) {
-      case 0:
-        return hear(frames::welcome{protocol_version, 1U + in.next(), 1U + in.next() % 8, std::uint64_t{1} << 40U});
+      case 0: {
+        frames::welcome welcome{protocol_version, 1U + in.next(), 1U + in.next() % 8, std::uint64_t{1} << 40U};
+        welcome.quick_check = what >= 128;
+        return hear(welcome);
+      }
       case 1:
         return hear(frames::accept{id, run.first});
       case 2: {
@@ -201,11 +204,13 @@ class connection {
 
 }  // namespace
 
-// The first byte tells whether what follows the offers are frames as they are on the wire, or a script.
+// The first byte tells whether what follows the offers are frames as they are on the wire, or a script, and whether the
+// sender would offer by time.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   input in{std::as_bytes(std::span{data, size})};
-  connection one;
-  if (in.next() % 4 == 0) {
+  const unsigned form = in.next();
+  connection one{form >= 128};
+  if (form % 4 == 0) {
     for (int i = 0; i < 4; ++i) one.offer(in);
     one.hear(in.take(size));
   }

@@ -36,7 +36,8 @@ inline std::string show(const transfer::frame& value) {
       static constexpr const char* forms[] = {"", " with content", " promised"};
       const auto* const promise = std::get_if<promised>(&one.body);
       const bool by_time = promise != nullptr && !promise->content_digest;
-      return of("OFFER", one.id) + " '" + visible(one.item.path) + "'" + (by_time ? " by time" : forms[one.body.index()]);
+      return of("OFFER", one.id) + " '" + visible(one.item.path) + "'" +
+             (by_time ? " by time" : forms[one.body.index()]);
     }
     std::string operator()(const accept& one) const {
       return of("ACCEPT", one.id) + " checked " + std::to_string(one.checked);

@@ -65,8 +65,8 @@ class block_reader {
   explicit block_reader(source& from) noexcept : source_{from} {}
 
   [[nodiscard]] read_small read_whole(const source_item& item);
-  // Opens the file the first time it is asked for. Of one that fits its offer there is nothing but an error if it changed
-  // since it was found. Precondition: `memory` has frame_memory_size(layout, blocks) bytes.
+  // Opens the file the first time it is asked for. Of one that fits its offer there is nothing but an error if it
+  // changed since it was found. Precondition: `memory` has frame_memory_size(layout, blocks) bytes.
   [[nodiscard]] read_run read(std::uint32_t id, const source_item& item, const block_layout& layout,
                               frames::block_run blocks, frame_memory memory);
   // The same without waiting for anything; nothing where that cannot be had.

@@ -63,8 +63,8 @@ using send_task = std::variant<tasks::read, tasks::read_stream, tasks::check>;
 
 class send_machine {
  public:
-  // Asks to be allowed `further` connections besides this one, with `zstd` to compress blocks, and with `quick_check` to
-  // offer by time, which it then does.
+  // Asks to be allowed `further` connections besides this one, with `zstd` to compress blocks, and with `quick_check`
+  // to offer by time, which it then does.
   explicit send_machine(session_id session, std::uint8_t further = 0, bool zstd = false, bool quick_check = false);
 
   // Fails if the connection cannot go on: with what an ERROR said, errc::protocol_violation (tell the receiver, close)
