@@ -200,7 +200,7 @@ result<void> receive_machine::on_block(const frames::block& block, std::shared_p
   const bool fits = block.index == 0 && block.data.size() == one->item.size && !block.compressed;
   if (one->now != simple::state::asked || !fits) return violation("BLOCK that was not asked for");
   one->now = simple::state::in_job;
-  // What was promised is what must have arrived, whatever this frame says of itself.
+  // What was promised by its digest is what must have arrived, whatever this frame says of itself.
   if (one->by_time) one->content_digest = block.content_digest;
   push_urgent(jobs::put{block.id, one->item, {block.data, std::move(owner)}, *one->content_digest});
   return {};

@@ -56,10 +56,9 @@ void add_send_options(CLI::App& app, send_options& options) {
                                              {"keep", transfer::links_policy::keep}},
              "Symbolic links; default: follow the named ones, skip those inside trees");
   app.add_flag("--dry-run", options.dry_run, "Only list on standard output what would be sent");
-  auto* const remove = app.add_flag("--remove-source", settings.remove_source, "Remove each file once it is delivered");
+  app.add_flag("--remove-source", settings.remove_source, "Remove each file once it is delivered");
   app.add_flag("--quick", settings.quick_check,
-               "Pass over files that the receiver has with the same size and time; their content is not compared")
-      ->excludes(remove);
+               "Pass over files that the receiver has with the same size and time; their content is not compared");
 
   add_duration(app, "--retry-for",
                "Keep trying this long, the first connection too (never after a refusal or a full disk); default: 30s, "

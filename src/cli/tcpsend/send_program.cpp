@@ -146,6 +146,9 @@ int run_send(const send_options& options) {
     return complain_about_usage("tcpsend",
                                 "--remove-source needs an acknowledgement, which the protocol compat has not");
   }
+  if (options.settings.quick_check && options.settings.remove_source) {
+    return complain_about_usage("tcpsend", "--remove-source removes what was compared, which --quick does not do");
+  }
   const auto source = open_source(options);
   if (!source) {
     status_line{"tcpsend"}.say(source.error().text());
