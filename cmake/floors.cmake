@@ -17,6 +17,7 @@ function(tcptools_floor name)
   if(arg_PRIVATE_HEADERS)
     target_include_directories(${library} PUBLIC "${PROJECT_SOURCE_DIR}/src")
   endif()
+  list(TRANSFORM arg_ON REPLACE "/" "_")
   list(TRANSFORM arg_ON REPLACE "(.+)" "$<TARGET_NAME_IF_EXISTS:tcptools_\\1>")
   target_link_libraries(
     ${library}

@@ -97,6 +97,7 @@ void event_log::set_sink(std::shared_ptr<spdlog::sinks::sink> sink) {
 }
 
 void event_log::write(log_level level, std::string_view what, const json& fields) {
+  if (!takes(level)) return;
   if (options_.format == log_format::text) {
     logger_->log(to_spdlog(level), std::string{what} + as_text(fields));
     return;

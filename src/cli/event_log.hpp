@@ -37,6 +37,9 @@ class event_log {
   // From now on each line, without its end, is given to `to` instead of standard error.
   void set_output(output to);
 
+  // What is written at this level is shown.
+  [[nodiscard]] bool takes(log_level level) const noexcept { return level >= options_.level; }
+
   // `what` is a few fixed words; `fields` is an object of strings and numbers, shown behind it as name=value.
   void write(log_level level, std::string_view what, const nlohmann::ordered_json& fields);
 

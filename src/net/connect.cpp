@@ -48,7 +48,6 @@ awaitable<result<addresses>> connector::look_up(const std::string& host) {
 }
 
 awaitable<result<std::shared_ptr<stream>>> connector::secure(std::string host) {
-  set_stream_options(socket_.native_handle());
   auto made = std::make_shared<tcp_stream>(std::move(socket_));
   if (!tls_) co_return std::shared_ptr<stream>{std::move(made)};
   in_handshake_ = made;
@@ -81,7 +80,10 @@ awaitable<result<std::shared_ptr<stream>>> connector::connect(std::string host, 
     limit.set(deadline::clock::now() + timeout);
     const auto [failure] = co_await socket_.async_connect({address, port}, use_tuple);
     result<std::shared_ptr<stream>> made = error{errc::connect_failed, failure.message()};
-    if (!failure) made = co_await secure(host);
+    if (!failure) {
+      set_stream_options(socket_.native_handle());
+      made = co_await secure(host);
+    }
     const bool is_late = limit.expired();
     const bool is_aborted = failure == asio::error::operation_aborted && !is_late;
     const bool is_given_up = !made && made.error().code() == errc::cancelled;

@@ -30,6 +30,12 @@ bool is_on_btrfs(int fd) {
   return ::fstatfs(fd, &status) == 0 && status.f_type == BTRFS_SUPER_MAGIC;
 }
 
+// Enough for a clone of it to be worth it.
+bool is_alike(const struct stat& older, const entry& item) {
+  const auto size = static_cast<std::uint64_t>(older.st_size);
+  return size / 2 <= item.size && item.size / 2 <= size;
+}
+
 }  // namespace
 
 partial_file::partial_file(const store_place& place, const entry& item, std::optional<older_version> older)
@@ -78,7 +84,8 @@ partial_file::~partial_file() {
 // Nothing is written for what is identical, little where it is changed, and what an interrupted transfer left is paid
 // for.
 result<void> partial_file::check_room_for_rest() const {
-  if (adoptable() || in_place_) return {};
+  if (adoptable()) return {};
+  if (in_place_) return in_place_->check_room();
   struct stat part{};
   const bool has_part = part_ && ::fstat(part_.get(), &part) == 0;
   const std::uint64_t paid = has_part ? static_cast<std::uint64_t>(part.st_blocks) * 512 : 0;
@@ -136,14 +143,19 @@ result<void> partial_file::open_part() {
   if (part_) return {};
   part_.reset(::openat(place_.unfinished.get(), part_name_.c_str(), part_flags, 0600));
   if (!part_) return storage_error(errno, "make the part file of " + in_quotes(item_.path));
-  // Where the file system shares blocks between files (btrfs, XFS), nothing needs to be copied; ioctl_ficlone(2).
-  cloned_ = older_ && !in_place_ && ::ioctl(part_.get(), FICLONE, older_->fd.get()) == 0;
-  if (!cloned_) return {};
+  if (older_ && !in_place_ && is_alike(older_->status, item_)) return clone_older();
+  return {};
+}
+
+// Where the file system shares blocks between files (btrfs, XFS), nothing needs to be copied; ioctl_ficlone(2).
+result<void> partial_file::clone_older() {
+  if (::ioctl(part_.get(), FICLONE, older_->fd.get()) != 0) return {};
   struct stat clone{};
   if (::fstat(part_.get(), &clone) != 0)
     return storage_error(errno, "look at the part file of " + in_quotes(item_.path));
   part_end_ = static_cast<std::uint64_t>(clone.st_size);
   may_reserve_ = false;
+  cloned_from_ = claimed_end_;
   return {};
 }
 

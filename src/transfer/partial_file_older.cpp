@@ -1,5 +1,4 @@
 // What a partial file makes of an older version; the rest is in partial_file.cpp.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,9 +31,11 @@ result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
   if (index >= older_blocks()) return std::optional<digest>{};
   scratch_.resize(layout_.block_size());
   const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
-  if (!read_at(older_->fd.get(), layout_.offset(index), content)) return std::optional<digest>{};
+  const int from = cloned_from_ ? part_.get() : older_->fd.get();
+  if (!cloned_from_) claimed_end_ = index + 1;
+  if (!read_at(from, layout_.offset(index), content)) return std::optional<digest>{};
   const digest found = digest_of(content);
-  if (!cloned_ && ahead_.wants(index)) {
+  if (!cloned_from_ && ahead_.wants(index)) {
     if (const result<void> copied = put_content(index, content); !copied) return copied.error();
     ahead_.on_copied(index, found);
   }
@@ -47,9 +48,11 @@ bool partial_file::reads_as(int fd, std::uint64_t index, const digest& claimed) 
   return read_at(fd, layout_.offset(index), content) && digest_of(content) == claimed;
 }
 
-// It was claimed from the older version: unless that was changed since, both are as they were then.
-bool partial_file::is_in_clone(std::uint64_t index, const digest& claimed) {
-  return is_unchanged(older_->fd.get(), older_->status) || reads_as(part_.get(), index, claimed);
+// As a clone has, and what an interrupted transfer left of one. Nobody else writes to a part file.
+bool partial_file::is_in_part(std::uint64_t index, const digest& claimed) {
+  if (cloned_from_ && index >= *cloned_from_) return true;
+  const auto offset = static_cast<off_t>(layout_.offset(index));
+  return ::lseek(part_.get(), offset, SEEK_DATA) == offset && reads_as(part_.get(), index, claimed);
 }
 
 result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
@@ -66,12 +69,8 @@ result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
     return false;
   }
   if (in_place_) return true;  // that it is still what was claimed is seen at the end
-  if (cloned_) {
-    if (!is_in_clone(index, claimed)) return false;
-    note_block(index, claimed);
-    return true;
-  }
-  if (!ahead_.has(index, claimed)) {
+  if (const result<void> opened = open_part(); !opened) return opened.error();
+  if (!ahead_.has(index, claimed) && !is_in_part(index, claimed)) {
     if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
     const result<void> copied = put_content(index, byte_view{scratch_}.first(layout_.length(index)));
     if (!copied) return copied.error();
@@ -107,7 +106,10 @@ result<placed> partial_file::change_older() {
   // Should this be cut short, even by a power cut, what is missing then is here.
   if (const result<void> noted = checkpoint(); !noted) return noted.error();
   for (const int one : {part_.get(), journal_.get(), place_.unfinished.get()}) {
-    if (const result<void> durable = make_durable(place_, one, item_); !durable) return durable.error();
+    if (const result<void> durable = make_durable(place_, one, item_); !durable) {
+      remove_files();  // as in commit()
+      return durable.error();
+    }
   }
   if (const result<void> changed = in_place_->apply(part_.get()); !changed) return changed.error();
   if (const result<void> durable = make_name_durable(place_, older_->path); !durable) return durable.error();

@@ -64,19 +64,23 @@ def heeding_permissions():
 
 def on_small_disk(directory, size):
     """A prefix for commands that see `directory` as a disk of its own, of `size` (for mount: 4m), or None."""
-    return mounting(directory, f"-t tmpfs -o mode=755,size={size} tmpfs")
+    prefix = mounting(directory, f"-t tmpfs -o mode=755,size={size} tmpfs")
+    return prefix if runs(prefix) else None
 
 
 def on_disk_image(directory, image):
-    """A prefix for commands that see what is in a disk image in `directory`, or None."""
+    """A prefix for commands that see what is in a disk image in `directory`. Not where that cannot be mounted; and not twice
+    with one image, which may be let go of late."""
     return mounting(directory, f"-o loop {shlex.quote(str(image))}")
 
 
 def mounting(directory, what):
     unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
-    mount = ["sh", "-c", f'mount {what} "$0" && exec "$@"', str(directory)]
-    tried = subprocess.run([*unshare, *mount, "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
-    return [*unshare, *mount] if tried.returncode == 0 else None
+    return [*unshare, "sh", "-c", f'mount {what} "$0" && exec "$@"', str(directory)]
+
+
+def runs(prefix):
+    return subprocess.run([*prefix, "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE).returncode == 0
 
 
 class ServerProcess:

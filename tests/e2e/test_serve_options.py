@@ -4,13 +4,15 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import socket
 import stat
 import subprocess
 import time
+import unittest
 
-from harness import Case, main, noise, summary, until
+from harness import Case, main, noise, on_small_disk, summary, until
 from native import RawSender
 
 MIB = 1 << 20
@@ -183,6 +185,24 @@ class Conflicts(Case):
                     self.assertEqual((done.returncode, there.read_bytes()), (0, content), done.stderr)
                     self.assertEqual(there.stat().st_ino == before, is_kept)
                 self.assertEqual(list((into / ".tcpsend").iterdir()), [])
+
+    def test_in_place_without_room_for_what_a_file_grows_by(self):
+        prefix = on_small_disk(self.into, "16m")
+        if not prefix:
+            raise unittest.SkipTest("no disk of its own can be mounted here")
+        server = self.serve("--in-place", "--min-free", "0", prefix=prefix)
+        there = pathlib.Path(f"/proc/{server.pid}/root{self.into}/file")
+        first = noise(8 * MIB)
+        second = b"changed" + first[7:] + noise(2 * MIB, 2)
+        for content in first, second:
+            self.assertEqual(self.deliver(server, content).returncode, 0)
+        before = there.stat()
+        # For a moment it is there twice: where it came, and where it is to be.
+        done = self.deliver(server, second + noise(4 * MIB, 3))
+        self.assertEqual(done.returncode, 6, done.stderr)
+        after = there.stat()
+        self.assertEqual((after.st_ino, after.st_mtime_ns), (before.st_ino, before.st_mtime_ns))
+        self.assertTrue(there.read_bytes() == second)
 
 
 class Limits(Case):

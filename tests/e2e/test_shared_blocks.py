@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import Case, main, noise, on_disk_image
+from harness import Case, main, noise, on_disk_image, runs
 
 MIB = 1 << 20
 SIZE = 48 * MIB
@@ -17,15 +17,18 @@ class SharedBlocks(Case):
         super().setUp()
         if not shutil.which("mkfs.xfs"):
             raise unittest.SkipTest("mkfs.xfs is not there")
-        image = self.dir / "image"
-        with open(image, "wb") as file:
-            file.truncate(400 * MIB)
-        subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", image], check=True, capture_output=True)
-        prefix = on_disk_image(self.into, image)
-        if not prefix:
+        if not runs(on_disk_image(self.into, self.image("to try"))):
             raise unittest.SkipTest("a disk image cannot be mounted here")
+        prefix = on_disk_image(self.into, self.image("image"))
         self.server = self.serve(prefix=prefix)
         self.there = pathlib.Path(f"/proc/{self.server.pid}/root{self.into}")
+
+    def image(self, name):
+        path = self.dir / name
+        with open(path, "wb") as file:
+            file.truncate(400 * MIB)
+        subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", path], check=True, capture_output=True)
+        return path
 
     def free(self):
         os.sync()

@@ -23,7 +23,7 @@ void set_stream_options(int socket);
 // Each attempt to read or write is one system call.
 class tcp_stream final : public patient_stream {
  public:
-  // A connected socket.
+  // A connected socket; options are set before, or came from the listening one.
   explicit tcp_stream(tcp_socket socket);
 
   [[nodiscard]] result<std::size_t> try_read(std::span<std::byte> into) override;

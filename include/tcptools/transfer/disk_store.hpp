@@ -27,7 +27,7 @@ struct store_options {
   std::uint64_t max_file_size = std::uint64_t{1} << 40U;
   std::uint64_t min_free = std::uint64_t{64} << 20U;  // of the file system, bytes
   resolution paths = resolution::automatic;
-  bool in_place = false;       // a file that has changed a little is written into, not replaced
+  bool in_place = false;       // a large file is written into, not replaced
   bool keep_existing = false;  // what is there already keeps mode and time, too, unless it is a directory made here
 };
 

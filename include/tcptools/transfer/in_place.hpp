@@ -19,19 +19,22 @@ class in_place_change {
   // These blocks are in the part file; all others stay as they are in the older version.
   void on_changed(frames::block_run blocks);
 
-  // Bytes by which the file becomes longer.
-  [[nodiscard]] std::uint64_t growth() const noexcept;
+  // Fails with errc::storage_full if there is no room for what makes the file longer.
+  [[nodiscard]] result<void> check_room() const;
 
   // Writes what changed, sets mode and time, makes all durable. Fails with errc::busy, having changed nothing, if
-  // somebody else has changed the older version since it was opened, or is changing it in this way.
+  // somebody else has changed the older version since it was opened, or has locked it.
   [[nodiscard]] result<void> apply(int part) const;
 
  private:
   in_place_change(const store_place& place, const entry& item, const older_version& older)
       : place_{place}, item_{item}, older_{older} {}
 
+  // Bytes by which the file becomes longer.
+  [[nodiscard]] std::uint64_t growth() const noexcept;
   [[nodiscard]] result<unique_fd> open() const;
-  [[nodiscard]] result<void> write(int file, int part, bool& touched) const;
+  [[nodiscard]] result<void> make_room(int file) const;
+  [[nodiscard]] result<void> write(int file, int part) const;
 
   const store_place& place_;
   const entry& item_;

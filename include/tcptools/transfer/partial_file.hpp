@@ -46,8 +46,10 @@ class partial_file final : public incoming {
   // commit() where the older version is not replaced.
   [[nodiscard]] result<placed> change_older();
   [[nodiscard]] result<void> open_part();
-  // What is already in a new part file, because it began as a clone of the older version, is what was claimed.
-  [[nodiscard]] bool is_in_clone(std::uint64_t index, const digest& claimed);
+  // Of a new part file, where that is possible.
+  [[nodiscard]] result<void> clone_older();
+  // The part file has this content there already.
+  [[nodiscard]] bool is_in_part(std::uint64_t index, const digest& claimed);
   [[nodiscard]] bool reads_as(int fd, std::uint64_t index, const digest& claimed);
   [[nodiscard]] result<void> check_room_for_rest() const;
   [[nodiscard]] result<void> check_replacing() const;
@@ -78,7 +80,9 @@ class partial_file final : public incoming {
   paged_row<std::optional<digest>> journaled_;
   std::uint64_t journaled_count_ = 0;
   std::uint64_t journaled_end_ = 0;  // one more than the last block in the journal
-  bool cloned_ = false;              // the part file began as a clone of the older version
+  std::uint64_t claimed_end_ = 0;    // one more than the last block claimed of the older version
+  // From this block on claims are of the part file, which began as a clone of the older version.
+  std::optional<std::uint64_t> cloned_from_;
   copy_ahead ahead_;
   byte_buffer unwritten_journal_;
   byte_buffer scratch_;  // of one block

@@ -61,7 +61,8 @@ class incoming {
   // few batches.
   [[nodiscard]] virtual result<void> checkpoint() = 0;
 
-  // Metadata, durability and the name, in this order, or the changes in place. Precondition: every block of `size` bytes was written or kept.
+  // Metadata, durability and the name, in this order, or the changes in place. Precondition: every block of `size`
+  // bytes was written or kept.
   [[nodiscard]] virtual result<placed> commit(std::uint64_t size) = 0;
 
   // The older version is the offered file: sets its mode and time. Precondition: adoptable(), and nothing was written.

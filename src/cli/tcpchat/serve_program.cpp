@@ -53,7 +53,7 @@ int failed(const error& why) {
   return static_cast<int>(exit_code_for(why.code()));
 }
 
-// Opening the device for each session would be a tenth of what it takes to let one in.
+// A device made for each session took a tenth of the time to let it in.
 std::uint64_t random_number() {
   static std::random_device device;
   return std::uint64_t{device()} << 32U | device();

@@ -37,6 +37,12 @@ const char* name_of_language(transfer::language one) noexcept {
   return one == transfer::language::native ? "native" : "compat";
 }
 
+log_level level_of(const transfer::receive_outcome& entry) noexcept {
+  if (!entry.outcome) return log_level::warning;
+  const bool is_news = !entry.outcome->unchanged && entry.item.kind != transfer::entry_kind::directory;
+  return is_news ? log_level::info : log_level::debug;
+}
+
 }  // namespace
 
 serve_report::serve_report(const serve_options& options, const net::any_executor& executor, net::task_group& tasks)
@@ -69,23 +75,24 @@ void serve_report::on_session_start(const transfer::session_info& session) {
 }
 
 void serve_report::on_entry(const transfer::session_info& session, const transfer::receive_outcome& entry) {
+  if (entry.outcome) deliver(session, entry);
+  const log_level level = level_of(entry);
+  // A tree of many files that are as they were is nothing to make a line of each for.
+  if (!options_.json && !log_.takes(level)) return;
   json fields = fields_of(session);
+  std::string_view status = "failed";
   if (entry.outcome) {
     fields.update({{"path", path_of(session, entry.outcome->path)}, {"size", entry.size}});
     if (entry.root) fields["digest"] = transfer::to_text(*entry.root);
-    const std::string_view status = entry.outcome->unchanged ? "unchanged" : "delivered";
-    const bool is_directory = entry.item.kind == transfer::entry_kind::directory;
-    log_.write(is_directory ? log_level::debug : log_level::info, status, fields);
-    fields["status"] = status;
-    deliver(session, entry);
+    status = entry.outcome->unchanged ? "unchanged" : "delivered";
   } else {
     fields.update({{"path", path_of(session, entry.item.path)},
                    {"code", name_of(entry.outcome.error().code())},
                    {"why", entry.outcome.error().text()}});
-    log_.write(log_level::warning, "failed", fields);
-    fields["status"] = "failed";
   }
+  log_.write(level, status, fields);
   if (!options_.json) return;
+  fields["status"] = status;
   json object{{"type", "file"}};
   object.update(fields);
   print_json(object);

@@ -219,18 +219,14 @@ TEST_CASE("a file that somebody else replaced meanwhile is not written into") {
   CHECK(one.rig.read("f") == other);
 }
 
-TEST_CASE("a file that has grown and finds no room is as it was") {
-  changing one;
-  fs::permissions(one.rig / "f", fs::perms{0600});
-  one.content = noise(size_there + smallest_block, 2);
-  std::ranges::copy(std::span{one.old}.first(9 * smallest_block), one.content.begin());
-  const auto file = one.sent();
-  {
-    const file_size_limit full{size_there};
-    CHECK_FALSE(file->commit(one.content.size()));
-  }
-  CHECK(one.rig.holds("f", one.old));
-  CHECK(one.rig.mode("f") == 0600);
+TEST_CASE("room is asked for only for what a file grows by") {
+  store_options options = in_place();
+  options.min_free = std::uint64_t{1} << 62U;
+  changing one{options};
+  one.change(3);
+  CHECK(is_new(one.send().outcome, "f"));
+  CHECK(one.is_same_file());
+  CHECK(failed_with(one.rig.store->open(file_entry("f", size_there + 1)), errc::storage_full));
 }
 
 TEST_CASE(
