@@ -15,9 +15,9 @@ void add_serve_options(CLI::App& app, serve_options& options) {
                                                 {"refuse", transfer::conflict_policy::refuse}},
              "What to do about a different file of the same name")
       ->default_str("replace");
-  app.add_flag("--in-place", options.store.in_place,
-               "Write what changed of a large file into it instead of replacing it: fast, but who reads it meanwhile "
-               "sees some of both; only with --on-conflict replace");
+  app.add_flag(
+      "--in-place", options.store.in_place,
+      "Write what changed of a large file into it instead of replacing it: fast, but seen before it is complete");
   add_size(app, "--max-file-size", "Refuse larger files", [&options](std::uint64_t size) {
     options.store.max_file_size = size;
   })->default_str("1TiB");
