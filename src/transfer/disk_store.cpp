@@ -2,6 +2,8 @@
 #include "tcptools/transfer/disk_store.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +35,8 @@ bool is_same_directory(int one, int other) {
 }
 
 }  // namespace
+
+bool clone_file(int to, int from) noexcept { return ::ioctl(to, FICLONE, from) == 0; }
 
 bool known_directories::contains(const std::string& path) {
   const std::scoped_lock lock{mutex_};

@@ -1,9 +1,7 @@
 #include "tcptools/transfer/partial_file.hpp"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/magic.h>
-#include <sys/ioctl.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -147,9 +145,9 @@ result<void> partial_file::open_part() {
   return {};
 }
 
-// Where the file system shares blocks between files (btrfs, XFS), nothing needs to be copied; ioctl_ficlone(2).
+// Of what it shares with the older version nothing needs to be copied.
 result<void> partial_file::clone_older() {
-  if (::ioctl(part_.get(), FICLONE, older_->fd.get()) != 0) return {};
+  if (!place_.options.clone(part_.get(), older_->fd.get())) return {};
   struct stat clone{};
   if (::fstat(part_.get(), &clone) != 0)
     return storage_error(errno, "look at the part file of " + in_quotes(item_.path));

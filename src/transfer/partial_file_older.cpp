@@ -35,7 +35,7 @@ result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
   if (!cloned_from_) claimed_end_ = index + 1;
   if (!read_at(from, layout_.offset(index), content)) return std::optional<digest>{};
   const digest found = digest_of(content);
-  if (!cloned_from_ && ahead_.wants(index)) {
+  if (!cloned_from_ && ahead_.wants(index) && !part_has_data(index)) {
     if (const result<void> copied = put_content(index, content); !copied) return copied.error();
     ahead_.on_copied(index, found);
   }
@@ -51,8 +51,12 @@ bool partial_file::reads_as(int fd, std::uint64_t index, const digest& claimed) 
 // As a clone has, and what an interrupted transfer left of one. Nobody else writes to a part file.
 bool partial_file::is_in_part(std::uint64_t index, const digest& claimed) {
   if (cloned_from_ && index >= *cloned_from_) return true;
+  return part_has_data(index) && reads_as(part_.get(), index, claimed);
+}
+
+bool partial_file::part_has_data(std::uint64_t index) const {
   const auto offset = static_cast<off_t>(layout_.offset(index));
-  return ::lseek(part_.get(), offset, SEEK_DATA) == offset && reads_as(part_.get(), index, claimed);
+  return part_ && ::lseek(part_.get(), offset, SEEK_DATA) == offset;
 }
 
 result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {

@@ -21,13 +21,17 @@ enum class conflict_policy : std::uint8_t {
   refuse,
 };
 
+// Makes an empty file share the blocks of another, if the file system can (btrfs, XFS); ioctl_ficlone(2).
+[[nodiscard]] bool clone_file(int to, int from) noexcept;
+
 struct store_options {
   conflict_policy on_conflict = conflict_policy::replace;
   bool fsync = true;  // false: "in place" instead of "durable"
   std::uint64_t max_file_size = std::uint64_t{1} << 40U;
   std::uint64_t min_free = std::uint64_t{64} << 20U;  // of the file system, bytes
   resolution paths = resolution::automatic;
-  bool in_place = false;       // a large file is written into, not replaced
+  bool in_place = false;                                  // a large file is written into, not replaced
+  bool (*clone)(int to, int from) noexcept = clone_file;  // replaced in tests
   bool keep_existing = false;  // what is there already keeps mode and time, too, unless it is a directory made here
 };
 

@@ -50,6 +50,8 @@ class partial_file final : public incoming {
   [[nodiscard]] result<void> clone_older();
   // The part file has this content there already.
   [[nodiscard]] bool is_in_part(std::uint64_t index, const digest& claimed);
+  // It has some, which may be anything.
+  [[nodiscard]] bool part_has_data(std::uint64_t index) const;
   [[nodiscard]] bool reads_as(int fd, std::uint64_t index, const digest& claimed);
   [[nodiscard]] result<void> check_room_for_rest() const;
   [[nodiscard]] result<void> check_replacing() const;
