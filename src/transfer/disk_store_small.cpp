@@ -97,8 +97,8 @@ result<std::optional<std::string>> find_by_digest(const store_place& place, int 
   return std::optional{(*older)->path};
 }
 
-// The same of one that has this size and time. It is opened only if its mode must be set: what has this time was given
-// it when it was put there, and made durable then.
+// The same of one that has this size and time. It is opened only if its mode must be set: what has this time was made
+// durable before it was given it, if it came from here.
 result<std::optional<std::string>> find_by_time(const store_place& place, int parent, const entry& item) {
   const result<std::optional<named_version>> found = look_at_older(place, parent, item);
   if (!found) return found.error();

@@ -60,6 +60,7 @@ result<void> in_place_change::apply(int part) const {
   const result<unique_fd> file = open();
   if (!file) return file.error();
   if (const result<void> room = make_room(file->get()); !room) return room;
+  if (const result<void> narrowed = narrow_mode(file->get()); !narrowed) return narrowed;
   const result<void> written = write(file->get(), part);
   if (written) return {};
   // Should the system have failed to write, what is compared the next time is read from the disk, not from memory.
@@ -73,7 +74,9 @@ result<unique_fd> in_place_change::open() const {
   if (!parent) return parent.error();
   unique_fd file{
       ::openat(parent->get(), std::string{leaf_of(older_.path)}.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
-  if (!file) return changed_meanwhile(item_.path);  // it could be written before
+  const bool is_replaced = errno == ENOENT || errno == ELOOP || errno == ENXIO || errno == EISDIR || errno == EBADF;
+  if (!file && !is_replaced) return storage_error(errno, "write into " + in_quotes(item_.path));
+  if (!file) return changed_meanwhile(item_.path);
   const lock_state lock = lock_file(file.get());
   if (lock == lock_state::failed) return storage_error(errno, "lock " + in_quotes(item_.path));
   if (lock == lock_state::taken) return error{errc::busy, in_quotes(item_.path) + " is locked by another program"};
@@ -81,13 +84,15 @@ result<unique_fd> in_place_change::open() const {
   return file;
 }
 
-// All of it before anything is written. Where room cannot be set aside, it is found out in the middle.
+// All of it before anything is written. Where the file system sets nothing aside, a lack shows in the middle.
 result<void> in_place_change::make_room(int file) const {
   if (growth() == 0) return {};
   if (const result<void> room = check_room(); !room) return room;
   const struct stat& before = older_.status;
   const auto more = static_cast<off_t>(growth());
-  if (::fallocate(file, FALLOC_FL_KEEP_SIZE, before.st_size, more) == 0 || errno == EOPNOTSUPP) return {};
+  const bool is_set_aside = ::fallocate(file, FALLOC_FL_KEEP_SIZE, before.st_size, more) == 0;
+  const bool is_lacking = errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO;
+  if (is_set_aside || !is_lacking) return {};
   const error failed = storage_error(errno, "make room for " + in_quotes(item_.path));
   const std::array<timespec, 2> times{before.st_atim, before.st_mtim};
   [[maybe_unused]] const bool is_as_before =
@@ -95,10 +100,14 @@ result<void> in_place_change::make_room(int file) const {
   return failed;
 }
 
-result<void> in_place_change::write(int file, int part) const {
-  // Whoever may not read the new version does not get to read it.
+// Whoever may not read the new version does not get to read it.
+result<void> in_place_change::narrow_mode(int file) const {
   const mode_t narrower = older_.status.st_mode & (item_.mode | owner_access) & 0777U;
-  if (::fchmod(file, narrower) != 0) return storage_error(errno, "set the mode of " + in_quotes(item_.path));
+  if (::fchmod(file, narrower) == 0) return {};
+  return storage_error(errno, "set the mode of " + in_quotes(item_.path));
+}
+
+result<void> in_place_change::write(int file, int part) const {
   const block_layout layout{item_.size, item_.block_log2};
   byte_buffer buffer(layout.block_size());
   for (std::uint64_t index = 0; index < layout.count(); ++index) {

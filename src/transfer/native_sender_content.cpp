@@ -129,7 +129,8 @@ net::awaitable<void> native_sender::offer_small(std::size_t count) {
       outcomes_.push_back({std::move(items[i].what), read.content_digest.error()});
       continue;
     }
-    const offer_form form = machine_.form_for(items[i].what.item);
+    offer_form form = machine_.form_for(items[i].what.item);
+    if (form == offer_form::by_time) form = offer_form::promised;  // its digest is there now, and says more
     context_.observer.on_content(items[i].what, items[i].what.item.size);
     machine_.offer(std::move(items[i]), form, *read.content_digest, read.content);
   }

@@ -32,7 +32,7 @@ result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
   scratch_.resize(layout_.block_size());
   const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
   const int from = cloned_from_ ? part_.get() : older_->fd.get();
-  if (!cloned_from_) claimed_end_ = index + 1;
+  if (!cloned_from_) claimed_end_ = std::max(claimed_end_, index + 1);
   if (!read_at(from, layout_.offset(index), content)) return std::optional<digest>{};
   const digest found = digest_of(content);
   if (!cloned_from_ && ahead_.wants(index) && !part_has_data(index)) {

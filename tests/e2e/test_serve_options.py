@@ -187,7 +187,7 @@ class Conflicts(Case):
                 self.assertEqual(list((into / ".tcpsend").iterdir()), [])
 
     def test_in_place_without_room_for_what_a_file_grows_by(self):
-        prefix = on_small_disk(self.into, "16m")
+        prefix = on_small_disk(self.into, "14m")
         if not prefix:
             raise unittest.SkipTest("no disk of its own can be mounted here")
         server = self.serve("--in-place", "--min-free", "0", prefix=prefix)
@@ -198,11 +198,13 @@ class Conflicts(Case):
             self.assertEqual(self.deliver(server, content).returncode, 0)
         before = there.stat()
         # For a moment it is there twice: where it came, and where it is to be.
-        done = self.deliver(server, second + noise(4 * MIB, 3))
+        done = self.deliver(server, second + noise(2 * MIB + MIB // 4, 3))
         self.assertEqual(done.returncode, 6, done.stderr)
         after = there.stat()
         self.assertEqual((after.st_ino, after.st_mtime_ns), (before.st_ino, before.st_mtime_ns))
         self.assertTrue(there.read_bytes() == second)
+        # It all came, and is kept for the next time.
+        self.assertEqual([path.suffix for path in sorted((there.parent / ".tcpsend").iterdir())], [".journal", ".part"])
 
 
 class Limits(Case):

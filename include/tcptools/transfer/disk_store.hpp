@@ -30,9 +30,9 @@ struct store_options {
   std::uint64_t max_file_size = std::uint64_t{1} << 40U;
   std::uint64_t min_free = std::uint64_t{64} << 20U;  // of the file system, bytes
   resolution paths = resolution::automatic;
-  bool in_place = false;                                  // a large file is written into, not replaced
-  bool (*clone)(int to, int from) noexcept = clone_file;  // replaced in tests
+  bool in_place = false;       // a large file is written into, not replaced
   bool keep_existing = false;  // what is there already keeps mode and time, too, unless it is a directory made here
+  bool (*clone)(int to, int from) noexcept = clone_file;  // another one in tests
 };
 
 // Directories below the root of which something is known. Bounded: it may be forgotten. Any thread.

@@ -34,6 +34,7 @@ class in_place_change {
   [[nodiscard]] std::uint64_t growth() const noexcept;
   [[nodiscard]] result<unique_fd> open() const;
   [[nodiscard]] result<void> make_room(int file) const;
+  [[nodiscard]] result<void> narrow_mode(int file) const;
   [[nodiscard]] result<void> write(int file, int part) const;
 
   const store_place& place_;

@@ -198,7 +198,7 @@ inline constexpr std::uint8_t compression_zstd = 1;  // in that
 inline constexpr std::uint16_t extension_connections = 2;
 inline constexpr std::uint16_t extension_quick_check = 3;
 
-// Flags of OFFER, of which one has one at most.
+// Flags of OFFER; one of them at most.
 inline constexpr std::uint8_t offer_inline = 0x01;
 inline constexpr std::uint8_t offer_promised = 0x02;
 inline constexpr std::uint8_t offer_by_time = 0x04;
