@@ -16,8 +16,8 @@ namespace tcptools::net {
 
 using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, any_executor>;
 
-// Small writes go out at once (TCP_NODELAY), and a peer that vanished is found out (SO_KEEPALIVE). What is accepted on a
-// listening socket has the options of that one, as tcp(7) and socket(7) have it for Linux.
+// Small writes go out at once (TCP_NODELAY), and a peer that vanished is found out (SO_KEEPALIVE). On Linux what is
+// accepted has the options of the listening socket.
 void set_stream_options(int socket);
 
 // Each attempt to read or write is one system call.
