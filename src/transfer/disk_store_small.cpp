@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tcptools/base/text.hpp"
+#include "tcptools/transfer/disk_file.hpp"
 #include "tcptools/transfer/disk_store.hpp"
 #include "tcptools/transfer/placement.hpp"
 
@@ -76,8 +77,7 @@ result<placed> finish(const store_place& place, const entry& item, small_in_work
 }
 
 bool has_size_and_time(const struct stat& status, const entry& item) {
-  return std::cmp_equal(status.st_size, item.size) && status.st_mtim.tv_sec == item.modified.seconds &&
-         status.st_mtim.tv_nsec == static_cast<long>(item.modified.nanoseconds);
+  return std::cmp_equal(status.st_size, item.size) && modified_of(status) == item.modified;
 }
 
 // What was there before gets mode and time, and is durable but for its directory.

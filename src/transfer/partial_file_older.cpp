@@ -29,29 +29,26 @@ bool partial_file::adoptable() const {
 result<std::optional<digest>> partial_file::claim(std::uint64_t index) {
   if (const std::optional<digest> journaled = journaled_.get(index)) return journaled;
   if (index >= older_blocks()) return std::optional<digest>{};
-  scratch_.resize(layout_.block_size());
-  const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
-  const int from = cloned_from_ ? part_.get() : older_->fd.get();
-  if (!cloned_from_) claimed_end_ = std::max(claimed_end_, index + 1);
-  if (!read_at(from, layout_.offset(index), content)) return std::optional<digest>{};
-  const digest found = digest_of(content);
-  if (!cloned_from_ && ahead_.wants(index) && !part_has_data(index)) {
-    if (const result<void> copied = put_content(index, content); !copied) return copied.error();
-    ahead_.on_copied(index, found);
+  if (cloned_from_) return read_block(part_.get(), index);
+  claimed_end_ = std::max(claimed_end_, index + 1);
+  const std::optional<digest> found = read_block(older_->fd.get(), index);
+  if (found && ahead_.wants(index) && !part_has_data(index)) {
+    if (const result<void> copied = put_content(index, read_content(index)); !copied) return copied.error();
+    ahead_.on_copied(index, *found);
   }
-  return std::optional{found};
+  return found;
 }
 
-bool partial_file::reads_as(int fd, std::uint64_t index, const digest& claimed) {
+std::optional<digest> partial_file::read_block(int fd, std::uint64_t index) {
   scratch_.resize(layout_.block_size());
   const std::span<std::byte> content = std::span{scratch_}.first(layout_.length(index));
-  return read_at(fd, layout_.offset(index), content) && digest_of(content) == claimed;
+  return read_at(fd, layout_.offset(index), content) ? std::optional{digest_of(content)} : std::nullopt;
 }
 
 // As a clone has, and what an interrupted transfer left of one. Nobody else writes to a part file.
 bool partial_file::is_in_part(std::uint64_t index, const digest& claimed) {
   if (cloned_from_ && index >= *cloned_from_) return true;
-  return part_has_data(index) && reads_as(part_.get(), index, claimed);
+  return part_has_data(index) && read_block(part_.get(), index) == claimed;
 }
 
 bool partial_file::part_has_data(std::uint64_t index) const {
@@ -65,7 +62,7 @@ result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
     const std::uint64_t end = layout_.offset(index) + layout_.length(index);
     const bool is_unwritten_hole =
         layout_.offset(index) >= part_end_ && claimed == digest_of_zeros(layout_.length(index));
-    if (part_ && (is_unwritten_hole || (end <= part_end_ && reads_as(part_.get(), index, claimed)))) {
+    if (part_ && (is_unwritten_hole || (end <= part_end_ && read_block(part_.get(), index) == claimed))) {
       if (in_place_) in_place_->on_changed({index, 1});
       return true;
     }
@@ -75,9 +72,8 @@ result<bool> partial_file::keep(std::uint64_t index, const digest& claimed) {
   if (in_place_) return true;  // that it is still what was claimed is seen at the end
   if (const result<void> opened = open_part(); !opened) return opened.error();
   if (!ahead_.has(index, claimed) && !is_in_part(index, claimed)) {
-    if (!older_ || !reads_as(older_->fd.get(), index, claimed)) return false;
-    const result<void> copied = put_content(index, byte_view{scratch_}.first(layout_.length(index)));
-    if (!copied) return copied.error();
+    if (!older_ || read_block(older_->fd.get(), index) != claimed) return false;
+    if (const result<void> copied = put_content(index, read_content(index)); !copied) return copied.error();
   }
   ahead_.on_kept(index);
   note_block(index, claimed);

@@ -13,6 +13,7 @@
 
 #include "tcptools/base/text.hpp"
 #include "tcptools/base/units.hpp"
+#include "tcptools/transfer/disk_file.hpp"
 #include "tcptools/transfer/safe_path.hpp"
 
 namespace tcptools::transfer {
@@ -33,7 +34,7 @@ result<void> change_metadata(int fd, const struct stat& now, const entry& item) 
   if ((now.st_mode & 07777U) != mode && ::fchmod(fd, mode) != 0)
     return storage_error(errno, "set the mode of " + in_quotes(item.path));
   const timespec wanted{static_cast<time_t>(item.modified.seconds), static_cast<long>(item.modified.nanoseconds)};
-  const bool same = now.st_mtim.tv_sec == wanted.tv_sec && now.st_mtim.tv_nsec == wanted.tv_nsec;
+  const bool same = modified_of(now) == item.modified;
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, wanted};
   if (!same && ::futimens(fd, times.data()) != 0)
     return storage_error(errno, "set the time of " + in_quotes(item.path));
@@ -104,9 +105,8 @@ error is_there_already(const std::string& path) { return error{errc::conflict, i
 
 bool is_unchanged(int fd, const struct stat& before) {
   struct stat now{};
-  const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
-  return ::fstat(fd, &now) == 0 && now.st_dev == before.st_dev && now.st_ino == before.st_ino &&
-         now.st_size == before.st_size && same(now.st_mtim, before.st_mtim) && same(now.st_ctim, before.st_ctim);
+  return ::fstat(fd, &now) == 0 && identity_of(now) == identity_of(before) && modified_of(now) == modified_of(before) &&
+         now.st_size == before.st_size;
 }
 
 error changed_meanwhile(const std::string& path) {

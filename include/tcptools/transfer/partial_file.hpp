@@ -52,7 +52,12 @@ class partial_file final : public incoming {
   [[nodiscard]] bool is_in_part(std::uint64_t index, const digest& claimed);
   // It has some, which may be anything.
   [[nodiscard]] bool part_has_data(std::uint64_t index) const;
-  [[nodiscard]] bool reads_as(int fd, std::uint64_t index, const digest& claimed);
+  // Reads a block into scratch_; nothing where the file ends before it, or cannot be read.
+  [[nodiscard]] std::optional<digest> read_block(int fd, std::uint64_t index);
+  // The content that was read last, of this block.
+  [[nodiscard]] byte_view read_content(std::uint64_t index) const {
+    return byte_view{scratch_}.first(layout_.length(index));
+  }
   [[nodiscard]] result<void> check_room_for_rest() const;
   [[nodiscard]] result<void> check_replacing() const;
   // Sets room aside for the block at `offset` and what follows it, where that is worth it.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,6 +75,13 @@ inline result<std::optional<transfer::placed>> look_up(transfer::store& store, c
   std::vector<result<std::optional<transfer::placed>>> outcomes = store.find({&file, 1});
   REQUIRE(outcomes.size() == 1);
   return std::move(outcomes[0]);
+}
+
+// Changes a file where it is, as others do.
+inline void overwrite(const std::string& path, std::uint64_t offset, const std::string& content) {
+  std::fstream file{path, std::ios::binary | std::ios::in | std::ios::out};
+  file.seekp(static_cast<std::streamoff>(offset));
+  file << content;
 }
 
 class store_rig {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <span>
 #include <string>
 
@@ -38,11 +37,7 @@ store_options cloning() {
   return options;
 }
 
-void damage(const std::string& path, std::uint64_t index) {
-  std::fstream file{path, std::ios::binary | std::ios::in | std::ios::out};
-  file.seekp(static_cast<std::streamoff>(index * smallest_block + 5));
-  file << "damage";
-}
+void damage(const std::string& path, std::uint64_t index) { overwrite(path, index * smallest_block + 5, "damage"); }
 
 // A receiver with a file "f" that is to become something else from its third block on.
 struct cloned {

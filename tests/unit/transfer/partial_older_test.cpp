@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <span>
 #include <string>
 
@@ -24,12 +23,6 @@ constexpr std::uint64_t old_blocks = 5;
 void have(const store_rig& rig, const byte_buffer& content) {
   const completed all = rig.send(file_entry("f", content.size()), content);
   REQUIRE(is_new(all.outcome, "f"));
-}
-
-void overwrite(const std::string& path, std::streamoff offset, const std::string& content) {
-  std::fstream file{path, std::ios::binary | std::ios::in | std::ios::out};
-  file.seekp(offset);
-  file << content;
 }
 
 // In one section a block of something else, in another a hole; `content` becomes what the file is to be.

@@ -100,6 +100,15 @@ const byte_view little = as_bytes("hello");
 const byte_buffer large = noise(smallest_block + 100, 1);
 constexpr std::size_t job_size = sizeof(job);
 
+// Entry 1, "a", has the size and time that it is offered by.
+void is_found_by_time(receiver_script& talk, std::uint64_t size) {
+  CHECK(talk.answer(job_results::found{1, std::optional{placed{"a", true}}}).answers() == "DELIVERED 1 unchanged");
+  const auto outcomes = talk.machine.take_outcomes();
+  REQUIRE(outcomes.size() == 1);
+  CHECK(outcomes[0].size == size);
+  CHECK_FALSE(outcomes[0].root);
+}
+
 }  // namespace
 
 TEST_CASE("HELLO is answered with WELCOME") {
@@ -301,13 +310,7 @@ TEST_CASE("a small file that is offered by time is looked at and asked for") {
   talk.hear(by_time(1, "a", little.size()));
   CHECK(talk.jobs() == "find 1 by time");
   CHECK_FALSE(talk.machine.waits_for_sender());
-  SECTION("it is there") {
-    CHECK(talk.answer(job_results::found{1, std::optional{placed{"a", true}}}).answers() == "DELIVERED 1 unchanged");
-    const auto outcomes = talk.machine.take_outcomes();
-    REQUIRE(outcomes.size() == 1);
-    CHECK(outcomes[0].size == little.size());
-    CHECK_FALSE(outcomes[0].root);
-  }
+  SECTION("it is there") { is_found_by_time(talk, little.size()); }
   SECTION("it is not, and is judged by the digest that comes with it, each time") {
     CHECK(talk.answer(job_results::found{1, std::optional<placed>{}}).answers() == "NEED 1 0+1");
     CHECK(talk.machine.waits_for_sender());
@@ -341,13 +344,7 @@ TEST_CASE("a large file that is offered by time is looked at, then opened") {
   talk.hear(by_time(1, "a", large.size()));
   CHECK(talk.jobs() == "find 1 by time");
   CHECK_FALSE(talk.machine.waits_for_sender());
-  SECTION("it is there") {
-    CHECK(talk.answer(job_results::found{1, std::optional{placed{"a", true}}}).answers() == "DELIVERED 1 unchanged");
-    const auto outcomes = talk.machine.take_outcomes();
-    REQUIRE(outcomes.size() == 1);
-    CHECK(outcomes[0].size == large.size());
-    CHECK_FALSE(outcomes[0].root);
-  }
+  SECTION("it is there") { is_found_by_time(talk, large.size()); }
   SECTION("it is not") {
     CHECK(talk.answer(job_results::found{1, std::optional<placed>{}}).answers().empty());
     CHECK(talk.jobs() == "open 1");
